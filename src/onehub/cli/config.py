@@ -1,0 +1,60 @@
+"""`onehub config`: check the settings, show what holds and why, print their schema."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+from rich.table import Table
+
+from onehub.core import sources
+from onehub.core.settings import Settings
+
+from .console import data, show_json, talk
+from .deployment import Deployment, json_option, pass_deployment
+
+
+@click.group()
+def config() -> None:
+    """Check, show and describe the settings."""
+
+
+@config.command()
+@pass_deployment
+def check(deployment: Deployment) -> None:
+    """Read every file and list every problem, each with its place. Exit code 3 if there is one."""
+    deployment.settings()
+    talk.print("the settings are in order")
+
+
+@config.command()
+@json_option
+@pass_deployment
+def show(deployment: Deployment, as_json: bool) -> None:
+    """Show every setting that holds and where it comes from. The lookup password is never shown."""
+    values = deployment.settings().model_dump(mode="json")
+    if as_json:
+        show_json(values)
+        return
+    places = sources.read(deployment.directory, os.environ).places
+    table = Table("setting", "value", "from", box=None, pad_edge=False)
+    for section, fields in values.items():
+        for name, value in fields.items():
+            key = f"{section}.{name}"
+            table.add_row(key, _spell(value), places.get(key, "default"))
+    data.print(table)
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of onehub.toml, for editors."""
+    show_json(Settings.model_json_schema())
+
+
+def _spell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_spell(entry) for entry in value)
+    if isinstance(value, dict):
+        return f"{value['name']} admin" if value["admin"] else str(value["name"])
+    return str(value)

@@ -1,0 +1,68 @@
+"""What every command needs: the directory, its settings, the host's facts, and a way to do a plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from onehub.core.errors import HostNotReady
+from onehub.core.facts import Context, Facts
+from onehub.core.plan import Plan
+from onehub.core.settings import Settings, load
+from onehub.host import assets
+from onehub.host.lock import operation
+from onehub.host.observe import observe
+from onehub.host.runner import Runner
+
+from .console import Progress, show_plan
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment directory and how to work on it."""
+
+    directory: Path
+
+    def settings(self) -> Settings:
+        """Raises SettingsError."""
+        return load(self.directory, os.environ)
+
+    def facts(self, settings: Settings, ask_registry_for: Iterable[str] = ()) -> Facts:
+        """Look at the host."""
+        return observe(settings, self.directory, ask_registry_for)
+
+    def running_facts(self, settings: Settings) -> Facts:
+        """Look at the host. Raises HostNotReady where no engine answers."""
+        facts = self.facts(settings)
+        if facts.engine is None:
+            raise HostNotReady("Docker does not answer", "`systemctl start docker`, or `make demo` installs it")
+        return facts
+
+    def contexts(self, settings: Settings) -> dict[str, Context]:
+        """What the images are built from."""
+        return dict(assets.contexts(settings, self.directory))
+
+    def apply(self, plan: Plan, *, dry_run: bool = False) -> None:
+        """Do the plan, or print it."""
+        if dry_run:
+            show_plan(plan)
+            return
+        progress = Progress()
+        try:
+            Runner(self.directory, progress).apply(plan)
+        finally:
+            progress.close()
+
+    def operation(self, dry_run: bool) -> AbstractContextManager[None]:
+        """Hold the deployment against other operations; a dry run does not need to. Raises Busy."""
+        return nullcontext() if dry_run else operation(self.directory)
+
+
+pass_deployment = click.make_pass_decorator(Deployment)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")

@@ -1,0 +1,41 @@
+"""`onehub doctor`: look, judge, say what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+from rich.table import Table
+
+from onehub.core.diagnosis import examine, worst
+from onehub.core.errors import HostNotReady
+from onehub.host.checkup import observe_checkup
+
+from .console import data, show_json
+from .deployment import Deployment, json_option, pass_deployment
+
+_MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[bold red]PROBLEM[/]"}
+
+
+@click.command()
+@json_option
+@pass_deployment
+def doctor(deployment: Deployment, as_json: bool) -> None:
+    """Check Docker, images, services, port, disk, memory, DNS, the directory and file modes. Changes nothing.
+
+    Exit code 4 if there is a problem; warnings do not count.
+    """
+    settings = deployment.settings()
+    facts = deployment.facts(settings)
+    findings = examine(settings, facts, observe_checkup(settings, facts, deployment.directory))
+    if as_json:
+        show_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for finding in findings:
+            table.add_row(_MARKS[finding.level], finding.about, finding.message)
+            if finding.fix:
+                table.add_row("", "", f"[dim]→[/] {finding.fix}")
+        data.print(table)
+    if worst(findings) == "problem":
+        raise HostNotReady("doctor found problems", "mend them from the top; each names its fix")

@@ -1,0 +1,62 @@
+"""`onehub`: the command group, and how errors become words and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from onehub import __version__
+from onehub.core.errors import OneHubError
+
+from .build import build
+from .completion import completion
+from .config import config
+from .console import show_error, talk
+from .demo import demo
+from .deployment import Deployment
+from .doctor import doctor
+from .init import init
+from .logs import logs
+from .status import status
+from .up import down, up
+
+_EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="onehub")
+@click.option(
+    "-C",
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    envvar="ONEHUB_DIRECTORY",
+    help="The deployment directory; default: here.",
+)
+@click.pass_context
+def cli(context: click.Context, directory: Path) -> None:
+    """JupyterHub for one host: directory sign-in, a container per person, work that is safe."""
+    context.obj = Deployment(directory.resolve())
+
+
+for command in (init, doctor, build, up, down, demo, status, logs, config, completion):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run; a OneHubError never shows a traceback, anything else does, because it is a bug."""
+    try:
+        cli.main(standalone_mode=False)
+    except OneHubError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        talk.print("interrupted; finished steps stay done")
+        sys.exit(_EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

@@ -1,0 +1,45 @@
+"""`onehub status`: what runs, in one look."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+from rich.table import Table
+
+from onehub.core import names
+
+from .console import data, show_json
+from .deployment import Deployment, json_option, pass_deployment
+
+
+@click.command()
+@json_option
+@pass_deployment
+def status(deployment: Deployment, as_json: bool) -> None:
+    """Services, people's servers, and whether the hub runs with the current settings."""
+    settings = deployment.settings()
+    facts = deployment.running_facts(settings)
+    current = facts.hub_digest == settings.digest()
+    if as_json:
+        show_json(
+            {
+                "address": f"http://127.0.0.1:{settings.names.port}",
+                "services": {name: dataclasses.asdict(service) for name, service in facts.services.items()},
+                "servers": [dataclasses.asdict(server) for server in facts.servers],
+                "settings_current": current if facts.hub_digest else None,
+            }
+        )
+        return
+    data.print(f"deployment {settings.names.project} in {deployment.directory}")
+    data.print(f"address    http://127.0.0.1:{settings.names.port}\n")
+    table = Table("service", "state", "container", box=None, pad_edge=False)
+    for name in names.DEMO_SERVICES if settings.is_demo else names.SERVICES:
+        service = facts.services.get(name)
+        table.add_row(name, (service.health or service.state) if service else "down", service.name if service else "")
+    data.print(table)
+    data.print(f"\nservers: {len(facts.servers) or 'none'}")
+    for server in facts.servers:
+        data.print(f"  {server.person}  {server.state}  {server.container}")
+    if facts.hub_digest and not current:
+        data.print("\nThe settings changed since the hub started: `onehub up` applies them; servers keep running.")

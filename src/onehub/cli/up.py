@@ -1,0 +1,39 @@
+"""`onehub up` and `onehub down`."""
+
+from __future__ import annotations
+
+import click
+
+from onehub.core.lifecycle import plan_down, plan_up
+
+from .console import talk
+from .deployment import Deployment, dry_run_option, pass_deployment
+
+
+@click.command()
+@dry_run_option
+@pass_deployment
+def up(deployment: Deployment, dry_run: bool) -> None:
+    """Start what is not running and apply changed settings. People's servers keep running."""
+    settings = deployment.settings()
+    deployment.running_facts(settings)
+    with deployment.operation(dry_run):
+        plan = plan_up(settings, deployment.facts(settings))
+        deployment.apply(plan, dry_run=dry_run)
+    if not dry_run:
+        talk.print("the hub is up" if plan else "the hub is up already; nothing to do")
+        talk.print(f"  http://127.0.0.1:{settings.names.port} (for Apache httpd on this host)")
+
+
+@click.command()
+@dry_run_option
+@pass_deployment
+def down(deployment: Deployment, dry_run: bool) -> None:
+    """Stop people's servers and the services. Deletes no data: homes, database and volumes stay."""
+    settings = deployment.settings()
+    deployment.running_facts(settings)
+    with deployment.operation(dry_run):
+        plan = plan_down(settings, deployment.facts(settings))
+        deployment.apply(plan, dry_run=dry_run)
+    if not dry_run:
+        talk.print("the hub is down; homes and the hub's data are kept" if plan else "nothing is running")

@@ -1,0 +1,1 @@
+"""Values and pure functions. Knows no Docker, no network and no process."""

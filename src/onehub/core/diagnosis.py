@@ -1,0 +1,185 @@
+"""Judges facts: what is in order, what will bite, and what to type about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from . import names
+from .facts import Facts
+from .quantities import format_size
+from .settings import Settings
+
+Level = Literal["ok", "warning", "problem"]
+
+_OLDEST_ENGINE = (20, 10)
+_OLDEST_COMPOSE = (1, 29)
+_LEAST_DISK = 10 * 1024**3
+_LEAST_MEMORY = 2 * 1024**3
+PRIVATE_MODE = 0o600
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `fix` is what to type; empty where all is well."""
+
+    about: str
+    level: Level
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What only `doctor` looks at, besides the facts."""
+
+    free_disk: int
+    memory: int
+    secret_modes: Mapping[str, int]
+    exported_password: bool
+    unreadable_lists: tuple[str, ...]
+    directory_addresses: tuple[str, ...]
+    directory_answer: str | None
+    """What asking the directory from inside the hub gave: empty if it answered, None if it was not asked."""
+    image_version: str | None
+    """`jupyterhub-singleuser --version` of the servers' image, None if that could not be run."""
+
+
+def examine(settings: Settings, facts: Facts, checkup: Checkup) -> tuple[Finding, ...]:
+    """Every finding, in the order in which an operator would mend them."""
+    return (
+        *_engine(facts),
+        *_images(settings, facts, checkup),
+        *_services(settings, facts),
+        *_machine(settings, facts, checkup),
+        *_directory(settings, checkup),
+        *_files(checkup),
+    )
+
+
+def worst(findings: Iterable[Finding]) -> Level:
+    """The gravest level among them."""
+    levels = {finding.level for finding in findings}
+    return "problem" if "problem" in levels else "warning" if "warning" in levels else "ok"
+
+
+def _engine(facts: Facts) -> Iterable[Finding]:
+    if facts.engine is None:
+        yield Finding("docker", "problem", "no engine answers", "systemctl start docker")
+    elif _version(facts.engine) < _OLDEST_ENGINE:
+        yield Finding("docker", "problem", f"{facts.engine} is older than 20.10", "upgrade Docker Engine")
+    else:
+        yield Finding("docker", "ok", facts.engine)
+    if facts.compose is None:
+        yield Finding("compose", "problem", "is not installed", "apt-get install docker-compose")
+    elif _version(facts.compose.version) < _OLDEST_COMPOSE:
+        yield Finding("compose", "problem", f"{facts.compose.version} is older than 1.29", "upgrade Compose")
+    else:
+        yield Finding("compose", "ok", f"{' '.join(facts.compose.argv)} {facts.compose.version}")
+
+
+def _images(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Finding]:
+    services = [names.HUB_IMAGE, names.PROXY_IMAGE, *([names.DIRECTORY_IMAGE] if settings.is_demo else [])]
+    missing = [image for image in services if image not in facts.images]
+    if missing:
+        yield Finding("images", "problem", f"not on this host: {', '.join(missing)}", "make build")
+    else:
+        yield Finding("images", "ok", "hub and proxy are on this host")
+    wanted, image = settings.servers.jupyterhub_version, settings.servers.image
+    if image not in facts.images:
+        yield Finding("server image", "problem", f"{image} is not on this host", "make notebook_image")
+    elif checkup.image_version is None:
+        yield Finding(
+            "server image", "problem", f"{image} has no working jupyterhub-singleuser", "make notebook_image"
+        )
+    elif _version(checkup.image_version)[:1] != _version(wanted)[:1]:
+        message = f"{image} has JupyterHub {checkup.image_version}, the hub {wanted}"
+        yield Finding("server image", "problem", message, "make notebook_image")
+    elif checkup.image_version != wanted:
+        message = f"{image} has JupyterHub {checkup.image_version}, the hub {wanted}; they get along"
+        yield Finding("server image", "warning", message, "make notebook_image")
+    else:
+        yield Finding("server image", "ok", f"{image} with JupyterHub {checkup.image_version}, the hub's version")
+
+
+def _services(settings: Settings, facts: Facts) -> Iterable[Finding]:
+    expected = names.DEMO_SERVICES if settings.is_demo else names.SERVICES
+    for service in expected:
+        container = facts.services.get(service)
+        if container is None:
+            yield Finding(service, "warning", "is not up", "onehub up")
+        elif container.health != "healthy":
+            state = container.health or container.state
+            yield Finding(service, "problem", f"is {state}", f"docker logs --tail 30 {container.name}")
+        else:
+            yield Finding(service, "ok", "is up and healthy")
+    if "hub" in facts.services and facts.hub_digest not in (None, settings.digest()):
+        yield Finding("settings", "warning", "the hub runs with older ones", "onehub up")
+    if facts.port_owner:
+        message = f"{settings.names.port} on 127.0.0.1 is in use by {facts.port_owner}"
+        yield Finding("port", "problem", message, "stop it, or set HUB_PORT in .env")
+
+
+def _machine(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Finding]:
+    free = checkup.free_disk
+    if free < _LEAST_DISK:
+        yield Finding("disk", "warning", f"{_gib(free)} free where Docker keeps images and homes", "docker system df")
+    else:
+        yield Finding("disk", "ok", f"{_gib(free)} free")
+    promised = settings.limits.memory * max(1, len(facts.servers))
+    if checkup.memory < _LEAST_MEMORY:
+        yield Finding(
+            "memory",
+            "warning",
+            f"{_gib(checkup.memory)} in all; the hub alone wants 1 GiB",
+            "a larger machine",
+        )
+    elif promised > checkup.memory:
+        message = (
+            f"{len(facts.servers)} servers may use {format_size(settings.limits.memory)} each, "
+            f"more than the {_gib(checkup.memory)} there are"
+        )
+        yield Finding("memory", "warning", message, "lower limits.memory in onehub.toml, or stop servers")
+    else:
+        yield Finding("memory", "ok", f"{_gib(checkup.memory)} in all")
+
+
+def _directory(settings: Settings, checkup: Checkup) -> Iterable[Finding]:
+    server = settings.directory.server
+    if not settings.is_demo and not checkup.directory_addresses:
+        message = f"the name {server!r} has no address"
+        yield Finding("dns", "problem", message, "AD_SERVER in secrets/ad.env, or /etc/resolv.conf")
+    elif not settings.is_demo:
+        yield Finding("dns", "ok", f"{server} is {', '.join(checkup.directory_addresses)}")
+    if checkup.directory_answer is None:
+        yield Finding("directory", "warning", "not asked, as the hub is not up", "onehub up")
+    elif checkup.directory_answer:
+        yield Finding("directory", "problem", checkup.directory_answer, "secrets/ad.env; then onehub up")
+    else:
+        yield Finding("directory", "ok", f"{server} answers over verified TLS and takes the lookup account")
+
+
+def _files(checkup: Checkup) -> Iterable[Finding]:
+    loose = {file: mode for file, mode in checkup.secret_modes.items() if mode & 0o077}
+    for file, mode in loose.items():
+        yield Finding(
+            "file modes", "problem", f"{file} is readable for others (mode {mode:04o})", f"chmod 600 {file}"
+        )
+    if not loose:
+        yield Finding("file modes", "ok", "the secrets are readable for their owner alone")
+    if checkup.exported_password:
+        message = "AD_LOOKUP_SEARCH_PASSWORD is exported, so `docker inspect` would show it"
+        yield Finding("exports", "warning", message, "put it into secrets/ad.env (mode 0600) and unset it")
+    for file in checkup.unreadable_lists:
+        message = f"{file} is not readable for the hub, so edits wait for a restart"
+        yield Finding("file modes", "warning", message, f"chmod a+r {file}")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    parts = text.split("+")[0].split("-")[0].split(".")
+    return tuple(int(part) for part in parts if part.isdigit())
+
+
+def _gib(count: int) -> str:
+    return f"{count / 1024**3:.1f} GiB"

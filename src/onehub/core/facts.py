@@ -1,0 +1,72 @@
+"""What was seen on the host: plain values that `host.observe` fills and the plans are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Compose:
+    """The Compose at hand: `docker compose` or Debian 12's `docker-compose`."""
+
+    argv: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in the engine's store."""
+
+    id: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of one of our services. `health` is empty where there is no check."""
+
+    name: str
+    state: str
+    health: str
+    image_id: str
+    config_hash: str
+
+
+@dataclass(frozen=True)
+class Server:
+    """A person's server."""
+
+    person: str
+    container: str
+    state: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a Docker build is made of: (name inside the context, file) pairs, and a digest of all contents."""
+
+    files: tuple[tuple[str, Path], ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The host as it was a moment ago. `engine` is Docker's version, or None where no engine answers."""
+
+    engine: str | None = None
+    compose: Compose | None = None
+    can_install: bool = False
+    has_mmdebstrap: bool = False
+    images: Mapping[str, Image] = field(default_factory=dict)
+    pullable: frozenset[str] = frozenset()
+    proxy_variables: tuple[str, ...] = ()
+    networks: frozenset[str] = frozenset()
+    volumes: frozenset[str] = frozenset()
+    services: Mapping[str, Container] = field(default_factory=dict)
+    wanted_hashes: Mapping[str, str] = field(default_factory=dict)
+    hub_digest: str | None = None
+    servers: tuple[Server, ...] = ()
+    port_owner: str | None = None

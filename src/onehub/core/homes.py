@@ -1,0 +1,24 @@
+"""Which volume is whose: a person's name → the name of their home volume."""
+
+from __future__ import annotations
+
+import re
+import string
+
+from escapism import escape
+
+_LEGAL = re.compile(r"[a-z0-9_.-]+")
+_SAFE = frozenset(string.ascii_lowercase + string.digits + "_.-")
+
+
+def home_volume(prefix: str, name: str) -> str:
+    """The seed's name where Docker allows it, else an escaped one.
+
+    Hub names are lower case, so the escape's capital `X` cannot occur in anybody's raw name, and two people
+    never share a home: `o'brien` → `oX27brien`.
+    """
+    if name != name.lower():
+        raise ValueError(f"{name!r} is not a hub name: those are lower case")
+    if _LEGAL.fullmatch(name):
+        return prefix + name
+    return prefix + str(escape(name, safe=_SAFE, escape_char="X"))

@@ -1,0 +1,154 @@
+"""Plans for init, the engine, up, down and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from . import names, sources
+from .errors import HostNotReady
+from .facts import Facts
+from .images import APT_INSTALL, plan_storage
+from .plan import Plan, Run, Step, WaitHealthy, Write
+from .settings import DEMO_DIRECTORY, Settings
+
+DEMO_PEOPLE_FILE = "secrets/demo-people"
+_DEMO_NAMES = ("ada", "alice", "bob", "carol", "mallory")
+_HEALTHY_WITHIN = 120
+"""Seconds; a cold start on two busy cores takes about 15."""
+
+_DEMO_USERLIST = """\
+# The demo's people, one per line: a name, and `admin` for those who may see the admin page.
+ada admin
+alice
+"""
+_DEMO_GROUPS = """\
+# The demo's allowed groups, one DN per line. bob gets in here: he is in `students`, which is in this group.
+cn=data science,ou=groups,dc=example,dc=test
+"""
+
+
+def plan_init(directory: Path, files: Mapping[str, str], existing: frozenset[str]) -> Plan:
+    """Write the files of a new deployment; those that exist are left alone."""
+    return tuple(
+        Write(directory / name, text, 0o644, "a file of the deployment")
+        for name, text in files.items()
+        if name not in existing
+    )
+
+
+def plan_engine(facts: Facts) -> Plan:
+    """Docker and Compose from the distribution, where they are missing. Raises HostNotReady."""
+    if facts.engine and facts.compose:
+        return ()
+    if not facts.can_install:
+        missing = "Docker does not answer" if not facts.engine else "Docker Compose is missing"
+        raise HostNotReady(
+            f"{missing}, and only root on Debian or Ubuntu can have it installed from here",
+            "install Docker Engine and Compose, start them, then try again",
+        )
+    packages = ("docker.io", "docker-compose") if not facts.engine else ("docker-compose",)
+    steps = [
+        Run(("apt-get", "update", "--quiet"), "fresh package lists"),
+        Run(APT_INSTALL + packages, "Docker Engine and Compose from the distribution"),
+    ]
+    if not facts.engine:
+        steps.append(Run(("service", "docker", "start"), "the engine, also where there is no systemd"))
+    return tuple(steps)
+
+
+def plan_demo_files(directory: Path, existing: frozenset[str], new_password: Callable[[], str]) -> Plan:
+    """The demo's passwords and access lists. Files that exist are the operator's and stay."""
+    people = "".join(f"{name} {new_password()}\n" for name in _DEMO_NAMES)
+    lookup = (
+        f"# The demo's directory. Replace these lines to connect your own.\n"
+        f"AD_SERVER={DEMO_DIRECTORY}\n"
+        f"AD_LOOKUP_SEARCH_USER=cn=lookup,dc=example,dc=test\n"
+        f"AD_LOOKUP_SEARCH_PASSWORD={new_password()}\n"
+        f"AD_SEARCH_BASE=dc=example,dc=test\n"
+    )
+    wanted = {
+        DEMO_PEOPLE_FILE: (people, 0o600, "passwords of the sample people"),
+        sources.AD_ENV: (lookup, 0o600, "how the hub asks the demo's directory"),
+        sources.USERLIST: (_DEMO_USERLIST, 0o644, "who may sign in"),
+        sources.ALLOWED_GROUPS: (_DEMO_GROUPS, 0o644, "which groups may sign in"),
+    }
+    return tuple(
+        Write(directory / name, text, mode, why) for name, (text, mode, why) in wanted.items() if name not in existing
+    )
+
+
+def plan_up(settings: Settings, facts: Facts) -> Plan:
+    """Do only what is missing. Raises HostNotReady."""
+    compose = _compose(facts)
+    _require_images(settings, facts)
+    expected = names.DEMO_SERVICES if settings.is_demo else names.SERVICES
+    steps: list[Step] = list(plan_storage(settings, facts))
+    stale = [service for service in expected if _is_stale(service, facts)]
+    if "proxy" in stale and "proxy" not in facts.services and facts.port_owner:
+        raise HostNotReady(
+            f"port {settings.names.port} on 127.0.0.1 is in use by {facts.port_owner}",
+            "stop it, or set HUB_PORT in .env",
+        )
+    if stale:
+        profile = ("--profile", names.DEMO_PROFILE) if settings.is_demo else ()
+        steps.append(Run((*compose, *profile, "up", "--detach"), f"start or renew {', '.join(stale)}"))
+    if "hub" not in stale and facts.hub_digest != settings.digest():
+        argv = ("docker", "restart", settings.names.hub_container)
+        steps.append(Run(argv, "the settings changed; servers keep running"))
+    containers = {service: _container_name(settings, service) for service in expected}
+    unready = [
+        containers[service] for service in expected if service in stale or facts.services[service].health != "healthy"
+    ]
+    if steps and containers["hub"] not in unready:
+        unready.append(containers["hub"])
+    if unready:
+        steps.append(WaitHealthy(tuple(unready), _HEALTHY_WITHIN, "until people can sign in"))
+    return tuple(steps)
+
+
+def plan_down(settings: Settings, facts: Facts) -> Plan:
+    """Stop people's servers and the services. Homes, the database and every other volume stay."""
+    compose = _compose(facts)
+    steps: list[Step] = []
+    if facts.services:
+        profile = ("--profile", names.DEMO_PROFILE)
+        steps.append(Run((*compose, *profile, "down"), "stop the services; every volume stays"))
+    if facts.servers:
+        containers = tuple(server.container for server in facts.servers)
+        steps.append(Run(("docker", "stop", *containers), "let people's servers end in order"))
+        steps.append(Run(("docker", "rm", "--force", *containers), "remove their containers; homes stay"))
+    return tuple(steps)
+
+
+def _compose(facts: Facts) -> tuple[str, ...]:
+    if facts.engine is None:
+        raise HostNotReady("Docker does not answer", "`systemctl start docker`, or `make demo` installs it")
+    if facts.compose is None:
+        raise HostNotReady("Docker Compose is missing", "`apt-get install docker-compose`, or `make demo`")
+    return facts.compose.argv
+
+
+def _require_images(settings: Settings, facts: Facts) -> None:
+    services = {names.HUB_IMAGE, names.PROXY_IMAGE} | ({names.DIRECTORY_IMAGE} if settings.is_demo else set())
+    for image, command in [(tag, "make build") for tag in sorted(services)] + [
+        (settings.servers.image, "make notebook_image")
+    ]:
+        if image not in facts.images:
+            raise HostNotReady(f"the image {image} is not on this host", f"`{command}`")
+
+
+def _is_stale(service: str, facts: Facts) -> bool:
+    """Whether Compose has work to do for it: not running, other settings, or a newer image."""
+    tags = {"hub": names.HUB_IMAGE, "proxy": names.PROXY_IMAGE, "directory": names.DIRECTORY_IMAGE}
+    container = facts.services.get(service)
+    return (
+        container is None
+        or container.state != "running"
+        or container.config_hash != facts.wanted_hashes.get(service)
+        or container.image_id != facts.images[tags[service]].id
+    )
+
+
+def _container_name(settings: Settings, service: str) -> str:
+    return settings.names.hub_container + ("" if service == "hub" else f"-{service}")

@@ -1,0 +1,32 @@
+"""What our things are called: image tags, labels, services. The one place that knows."""
+
+from __future__ import annotations
+
+from onehub import __version__
+
+BASE_IMAGE = "debian:trixie-slim"
+HUB_IMAGE = f"onehub/hub:{__version__}"
+PROXY_IMAGE = f"onehub/proxy:{__version__}"
+DIRECTORY_IMAGE = f"onehub/directory:{__version__}"
+
+LABEL_DEPLOYMENT = "com.onehub.deployment"
+LABEL_KIND = "com.onehub.kind"
+LABEL_USER = "com.onehub.user"
+LABEL_INPUTS = "com.onehub.inputs"
+"""On images: the digest of what they were built from."""
+LABEL_FLAVOUR = "com.onehub.flavour"
+
+DEMO_PROFILE = "demo"
+SERVICES = ("hub", "proxy")
+DEMO_SERVICES = (*SERVICES, "directory")
+
+FLAVOURS = ("minimal", "tensorflow")
+UPSTREAM_FLAVOURS = {
+    "minimal": "quay.io/jupyter/minimal-notebook",
+    "tensorflow": "quay.io/jupyter/tensorflow-notebook",
+}
+
+
+def notebook_image(flavour: str) -> str:
+    """Our own notebook image, for hosts without a registry."""
+    return f"onehub/notebook-{flavour}:{__version__}"

@@ -1,0 +1,278 @@
+"""The settings of a deployment: one frozen object, checked before anything runs.
+
+`load(directory, environ)` is the only way in, for the command line and for the hub container alike.
+Layers, later ones win: defaults < `onehub.toml` < the seed's files < exported variables.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from . import sources
+from .errors import Problem, SettingsError
+from .quantities import Duration, Size, parse_duration, parse_size
+
+DEMO_DIRECTORY = "directory"
+"""Compose's name of the demo's OpenLDAP service; as AD_SERVER it means: this deployment is the demo."""
+
+DEMO_CA_FILE = "/srv/directory-ca/ca.pem"
+"""Where the demo's directory publishes its CA inside the hub container."""
+
+
+class Section(BaseModel):
+    """A table of `onehub.toml`: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Names(Section):
+    """What our things are called on the host. Lives in `.env`, because Compose reads it there, too."""
+
+    project: str = "onehub"
+    """Compose's project, and the label `com.onehub.deployment` on everything we create."""
+    hub_container: str = "jupyterhub"
+    """The hub's container; the proxy's and the directory's names begin with it."""
+    network: str = "jupyterhub-network"
+    """The network of the hub, the proxy and every server."""
+    data_volume: str = "jupyterhub-data"
+    """The hub's database, cookie secret and API keys."""
+    data_mount: str = "/data"
+    """Where the hub sees its data volume."""
+    database_volume: str = "jupyterhub-db-data"
+    """PostgreSQL's data."""
+    database: str = "jupyterhub"
+    """The PostgreSQL database."""
+    port: int = Field(8000, ge=1, le=65535)
+    """The port on 127.0.0.1 that Apache httpd forwards to."""
+
+
+class Servers(Section):
+    """What people get when they start their server."""
+
+    image: str = "jupyterhub-user"
+    """The image that servers run (LOCAL_NOTEBOOK_IMAGE), built by `make notebook_image`."""
+    upstream_image: str = "quay.io/jupyter/tensorflow-notebook:2025-03-14"
+    """What LOCAL_NOTEBOOK_IMAGE is built on (DOCKER_NOTEBOOK_IMAGE)."""
+    jupyterhub_version: str = "6.1.1"
+    """The `jupyterhub` package inside the image; the same as the hub's."""
+    command: str = ""
+    """Started in the container instead of the image's own command (DOCKER_SPAWN_CMD)."""
+    home_mount: str = "/home/jovyan/work"
+    """Where the home volume appears in the container (DOCKER_NOTEBOOK_DIR)."""
+    home_prefix: str = "jupyterhub-user-"
+    """Home volumes are this and the person's name."""
+    container_prefix: str = "jupyter-"
+    """Containers are this and the person's escaped name."""
+    start_timeout: Duration = parse_duration("2m")
+    """How long a server may take until it answers."""
+
+
+class Limits(Section):
+    """What one server may use."""
+
+    memory: Size = parse_size("2G")
+    """Memory; a server that wants more is ended by the kernel, the host is not."""
+    cpu: float = Field(2.0, gt=0)
+    """Processor cores."""
+    processes: int = Field(1024, ge=64)
+    """Processes and threads; stops fork bombs."""
+
+
+class Culling(Section):
+    """Servers that nobody uses are stopped; files stay."""
+
+    enabled: bool = True
+    """Stop idle servers at all."""
+    idle: Duration = parse_duration("4h")
+    """Stop a server after so long without activity."""
+    every: Duration = parse_duration("5m")
+    """How often to look."""
+
+
+class Directory(Section):
+    """The Active Directory or LDAP server that knows the people."""
+
+    server: str = ""
+    """Host name or address, without protocol and port (AD_SERVER)."""
+    lookup_user: str = ""
+    """Account that looks people up: a DN, `EXAMPLE\\name` or `name@example.com` (AD_LOOKUP_SEARCH_USER)."""
+    lookup_password: SecretStr = SecretStr("")
+    """Its password (AD_LOOKUP_SEARCH_PASSWORD); belongs into `secrets/ad.env` and nowhere else."""
+    search_base: str = ""
+    """Where people and groups are searched (AD_SEARCH_BASE)."""
+    bind_templates: tuple[str, ...] = ()
+    """Lines of `ad_bind_dn_template`; used only without a lookup account."""
+    login_attribute: str = Field("sAMAccountName", pattern=r"^[A-Za-z][A-Za-z0-9-]*$")
+    """The attribute that holds the login name: `sAMAccountName` for Active Directory, `uid` for most others."""
+    tls: Literal["ldaps", "starttls"] = "ldaps"
+    """How the connection is protected; the certificate is verified either way."""
+    port: int | None = Field(None, ge=1, le=65535)
+    """Default: 636 for `ldaps`, 389 for `starttls`."""
+    ca_file: str = ""
+    """A CA certificate (PEM) to trust besides the system's, as a path relative to the deployment directory."""
+    connect_timeout: int = Field(3, ge=1, le=60)
+    """Seconds until a silent server counts as down."""
+    answer_timeout: int = Field(5, ge=1, le=120)
+    """Seconds to wait for each answer."""
+    workers: int = Field(8, ge=1, le=64)
+    """Sign-ins that talk to the directory at the same time; further ones are told to try again."""
+
+    @field_validator("server")
+    @classmethod
+    def _bare_host(cls, value: str) -> str:
+        if "://" in value or "/" in value or (value.count(":") == 1):
+            raise ValueError(f"{value!r} must be a bare host name or address, without protocol and port")
+        return value
+
+    @property
+    def effective_port(self) -> int:
+        """The port to connect to."""
+        return self.port or {"ldaps": 636, "starttls": 389}[self.tls]
+
+
+class Access(Section):
+    """Who may sign in."""
+
+    people: tuple[sources.Named, ...] = ()
+    """The lines of `userlist`."""
+    groups: tuple[str, ...] = ()
+    """The lines of `ad_allowed_groups`: DNs."""
+    require: Literal["any", "all"] = "any"
+    """`any`: named in `userlist` or member of an allowed group; `all`: both."""
+
+
+class Build(Section):
+    """How images are built."""
+
+    ca_certificates: tuple[str, ...] = ()
+    """Files with extra CA certificates (PEM), trusted in the builds and in the images."""
+
+
+class Hub(Section):
+    """The hub itself."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much `docker logs jupyterhub` tells."""
+
+
+class Settings(Section):
+    """Everything about one deployment."""
+
+    names: Names = Names()
+    servers: Servers = Servers()
+    limits: Limits = Limits()
+    culling: Culling = Culling()
+    directory: Directory = Directory()
+    access: Access = Access()
+    build: Build = Build()
+    hub: Hub = Hub()
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether people sign in with the demo's own directory."""
+        return self.directory.server == DEMO_DIRECTORY
+
+    def to_json(self) -> str:
+        """All of it, the lookup password in clear: for a 0600 file, never for people. `from_json` reads it."""
+        data = self.model_dump(mode="json")
+        data["directory"]["lookup_password"] = self.directory.lookup_password.get_secret_value()
+        return json.dumps(data, indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """What `to_json` wrote."""
+        return cls.model_validate_json(text)
+
+    def digest(self) -> str:
+        """Changes when any setting changes that the running hub read at its start.
+
+        The access lists are left out: the hub reads them anew at each sign-in. So is what only Compose and
+        the build read, so that an edit there does not restart the hub.
+        """
+        live = {"access": Access(require=self.access.require), "build": Build()}
+        return hashlib.sha256(self.model_copy(update=live).to_json().encode()).hexdigest()
+
+
+def load(directory: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of the deployment in `directory`.
+
+    Raises SettingsError with every problem found, each with its file and line or key.
+    """
+    found = sources.read(directory, environ)
+    problems = list(found.problems)
+    try:
+        settings = Settings.model_validate(found.values)
+    except ValidationError as error:
+        problems += [_problem(details, found) for details in error.errors(include_url=False)]
+    else:
+        problems += _cross_checks(settings, directory)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _problem(details: Any, found: sources.Found) -> Problem:
+    path = [str(part) for part in details["loc"]]
+    place = found.place(".".join(path))
+    if details["type"] == "extra_forbidden":
+        return Problem(place, f"unknown setting{_did_you_mean(path)}")
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"].startswith("value_error"):
+        return Problem(place, message)
+    return Problem(place, f"{message[0].lower()}{message[1:]} (it is {details['input']!r})")
+
+
+def _did_you_mean(path: list[str]) -> str:
+    model: type[BaseModel] = Settings
+    for part in path[:-1]:
+        field = model.model_fields.get(part)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return ""
+        model = field.annotation
+    close = difflib.get_close_matches(path[-1], model.model_fields, n=1)
+    return f", did you mean `{close[0]}`?" if close else ""
+
+
+def _cross_checks(settings: Settings, directory: Path) -> list[Problem]:
+    """What no single key can know."""
+    problems = []
+    ad, access = settings.directory, settings.access
+    if not ad.server:
+        problems.append(
+            Problem(
+                "secrets/ad.env",
+                "AD_SERVER is missing: copy secrets/ad.env.example to secrets/ad.env and fill it in (or try `make demo`)",
+            )
+        )
+    if not ad.lookup_user and not ad.bind_templates:
+        problems.append(
+            Problem("secrets/ad.env", "AD_LOOKUP_SEARCH_USER is missing (or a line in ad_bind_dn_template)")
+        )
+    if ad.lookup_user and not ad.lookup_password.get_secret_value():
+        problems.append(Problem("secrets/ad.env", "AD_LOOKUP_SEARCH_PASSWORD is missing"))
+    if ad.lookup_user and not ad.search_base:
+        problems.append(Problem("secrets/ad.env", "AD_SEARCH_BASE is missing"))
+    if not access.people and not access.groups:
+        problems.append(
+            Problem(
+                "userlist",
+                "nobody may sign in: name people here or groups in ad_allowed_groups (see userlist.example)",
+            )
+        )
+    if access.require == "all" and not (access.people and access.groups):
+        empty = "ad_allowed_groups" if access.people else "userlist"
+        problems.append(
+            Problem(empty, "is empty, but access.require = 'all' asks for both lists: nobody could sign in")
+        )
+    if ad.server and not settings.is_demo and {entry.name for entry in access.people} >= sources.DEMO_PEOPLE:
+        problems.append(Problem("userlist", "still names the demo's people; replace them with yours"))
+    if ad.ca_file and not settings.is_demo and not (directory / ad.ca_file).is_file():
+        problems.append(Problem("onehub.toml: directory.ca_file", f"there is no file {ad.ca_file!r}"))
+    return problems

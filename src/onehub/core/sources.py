@@ -1,0 +1,212 @@
+"""Reads the deployment's files into plain values that remember where they came from.
+
+Judges only form (lines, quotes, names); what the values mean is for `settings`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dotenv.parser import parse_stream
+
+from .errors import Problem
+
+TOML = "onehub.toml"
+DOTENV = ".env"
+AD_ENV = "secrets/ad.env"
+USERLIST = "userlist"
+ALLOWED_GROUPS = "ad_allowed_groups"
+BIND_TEMPLATES = "ad_bind_dn_template"
+
+DEMO_PEOPLE = frozenset({"ada", "alice"})
+"""Whom the demo's userlist names."""
+
+DOTENV_VARIABLES = {
+    "COMPOSE_PROJECT_NAME": "names.project",
+    "HUB_CONTAINER_NAME": "names.hub_container",
+    "HUB_PORT": "names.port",
+    "DOCKER_NETWORK_NAME": "names.network",
+    "DATA_VOLUME_HOST": "names.data_volume",
+    "DATA_VOLUME_CONTAINER": "names.data_mount",
+    "DB_VOLUME_HOST": "names.database_volume",
+    "POSTGRES_DB": "names.database",
+    "DOCKER_NOTEBOOK_IMAGE": "servers.upstream_image",
+    "LOCAL_NOTEBOOK_IMAGE": "servers.image",
+    "DOCKER_NOTEBOOK_DIR": "servers.home_mount",
+    "DOCKER_SPAWN_CMD": "servers.command",
+    "JUPYTERHUB_VERSION": "servers.jupyterhub_version",
+}
+AD_VARIABLES = {
+    "AD_SERVER": "directory.server",
+    "AD_LOOKUP_SEARCH_USER": "directory.lookup_user",
+    "AD_LOOKUP_SEARCH_PASSWORD": "directory.lookup_password",
+    "AD_SEARCH_BASE": "directory.search_base",
+}
+VARIABLES = DOTENV_VARIABLES | AD_VARIABLES
+
+_ELSEWHERE = {key: f"{name} in {DOTENV}" for name, key in DOTENV_VARIABLES.items()} | {
+    "directory.lookup_password": f"AD_LOOKUP_SEARCH_PASSWORD in {AD_ENV}",
+    "directory.bind_templates": BIND_TEMPLATES,
+    "access.people": USERLIST,
+    "access.groups": ALLOWED_GROUPS,
+}
+"""Keys that `onehub.toml` must not set: Compose could not see them, or they are secret, or lists of their own."""
+
+_NAME = re.compile(r"[^\s\x00-\x1f:/\\@,;\"]+")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A line of `userlist`."""
+
+    name: str
+    admin: bool = False
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The access lists, which the hub reads anew at each sign-in."""
+
+    people: tuple[Named, ...]
+    groups: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass
+class Found:
+    """Values by section and key, where each came from, and what could not be read."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def put(self, key: str, value: Any, place: str) -> None:
+        """Set `section.name`, over an earlier layer."""
+        section, name = key.split(".", 1)
+        table = self.values.setdefault(section, {})
+        if isinstance(table, dict):
+            table[name] = value
+            self.places[key] = place
+
+    def place(self, key: str) -> str:
+        """Where the operator finds the key, for a message."""
+        return self.places.get(key, f"{TOML}: {key}")
+
+
+def read(directory: Path, environ: Mapping[str, str]) -> Found:
+    """Every layer, later ones over earlier ones."""
+    found = Found()
+    _read_toml(directory, found)
+    for file, variables in ((DOTENV, DOTENV_VARIABLES), (AD_ENV, AD_VARIABLES)):
+        _read_env(directory, file, variables, found)
+    lists = read_lists(directory)
+    found.problems += lists.problems
+    found.put("access.people", lists.people, USERLIST)
+    found.put("access.groups", lists.groups, ALLOWED_GROUPS)
+    found.put("directory.bind_templates", _bind_templates(directory, found.problems), BIND_TEMPLATES)
+    for name, key in VARIABLES.items():
+        if environ.get(name):
+            found.put(key, environ[name], f"exported {name}")
+    return found
+
+
+def read_lists(directory: Path) -> Lists:
+    """`userlist` and `ad_allowed_groups`; a missing file is an empty list. Raises PermissionError."""
+    problems: list[Problem] = []
+    people = tuple(_parsed(directory, USERLIST, _named, problems))
+    for name in {entry.name for entry in people}:
+        if sum(entry.name == name for entry in people) > 1:
+            problems.append(Problem(USERLIST, f"{name!r} is named twice"))
+    groups = tuple(_parsed(directory, ALLOWED_GROUPS, _dn, problems))
+    return Lists(people, groups, tuple(problems))
+
+
+def _read_toml(directory: Path, found: Found) -> None:
+    text = _text(directory, TOML, found.problems)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found.problems.append(Problem(TOML, str(error)))
+        return
+    for section, table in tables.items():
+        found.values[section] = dict(table) if isinstance(table, dict) else table
+        for name in list(found.values[section]) if isinstance(table, dict) else ():
+            if owner := _ELSEWHERE.get(f"{section}.{name}"):
+                found.problems.append(Problem(f"{TOML}: {section}.{name}", f"is not set here but as {owner}"))
+                del found.values[section][name]
+            else:
+                found.places[f"{section}.{name}"] = f"{TOML}: {section}.{name}"
+
+
+def _read_env(directory: Path, file: str, variables: Mapping[str, str], found: Found) -> None:
+    text = _text(directory, file, found.problems)
+    for binding in parse_stream(io.StringIO(text)):
+        place = f"{file}, line {binding.original.line}"
+        if binding.error or (binding.key and binding.value is None):
+            found.problems.append(Problem(place, "is not `NAME=value`"))
+        elif binding.key is not None and binding.key in variables:
+            if binding.value:
+                found.put(variables[binding.key], binding.value, f"{place}: {binding.key}")
+        elif binding.key in VARIABLES:
+            home = DOTENV if binding.key in DOTENV_VARIABLES else AD_ENV
+            found.problems.append(Problem(place, f"{binding.key} belongs into {home}"))
+
+
+def _bind_templates(directory: Path, problems: list[Problem]) -> tuple[str, ...]:
+    return tuple(_parsed(directory, BIND_TEMPLATES, _template, problems))
+
+
+def _parsed(directory: Path, file: str, parse: Callable[[str], Any], problems: list[Problem]) -> Iterator[Any]:
+    for number, line in _lines(_text(directory, file, problems)):
+        try:
+            yield parse(line)
+        except ValueError as error:
+            problems.append(Problem(f"{file}, line {number}", str(error)))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines that say something: not blank, not a comment."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if (stripped := line.strip()) and not stripped.startswith("#"):
+            yield number, stripped
+
+
+def _text(directory: Path, file: str, problems: list[Problem]) -> str:
+    """The file's text, empty if there is none; a Windows editor's byte order mark is skipped."""
+    try:
+        return (directory / file).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        problems.append(Problem(file, f"is not UTF-8 text (byte {error.start})"))
+        return ""
+    except IsADirectoryError:
+        problems.append(Problem(file, "is a folder, not a file"))
+        return ""
+
+
+def _named(line: str) -> Named:
+    words = line.partition("#")[0].split()
+    if not _NAME.fullmatch(words[0]):
+        raise ValueError(f"{words[0]!r} is not a user name")
+    if words[1:] not in ([], ["admin"]):
+        raise ValueError(f"after the name only `admin` may stand, not {' '.join(words[1:])!r}")
+    return Named(words[0].lower(), admin=len(words) == 2)
+
+
+def _dn(line: str) -> str:
+    if not re.match(r"[A-Za-z][A-Za-z0-9-]*\s*=", line):
+        raise ValueError(f"{line!r} is not a DN (like CN=Data Science,OU=Groups,DC=example,DC=com)")
+    return line
+
+
+def _template(line: str) -> str:
+    if line.count("{username}") != 1:
+        raise ValueError(f"{line!r} must hold {{username}} once")
+    return line

@@ -1,0 +1,155 @@
+"""Looks at this machine and changes nothing: Docker, Compose, images, ports → facts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+
+from onehub.core import names
+from onehub.core.facts import Compose, Container, Facts, Image, Server
+from onehub.core.settings import Settings
+
+from .runner import capture
+
+_REGISTRY_TIMEOUT = 10
+"""Seconds until a registry that does not answer counts as absent."""
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+HUB_DIGEST_FILE = "/run/onehub/digest"
+"""Written by the hub's entry point: the digest of the settings it runs with."""
+
+
+def observe_engine(directory: Path) -> Facts:
+    """Whether Docker and Compose are there at all."""
+    client = _client()
+    return Facts(
+        engine=client.version()["Version"] if client else None,
+        compose=_compose(directory),
+        can_install=os.geteuid() == 0 and shutil.which("apt-get") is not None,
+    )
+
+
+def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str] = ()) -> Facts:
+    """Everything the plans need. Registries are asked only for the named images, and only if those are not here."""
+    client, compose = _client(), _compose(directory)
+    can_install = os.geteuid() == 0 and shutil.which("apt-get") is not None
+    if client is None:
+        return Facts(compose=compose, can_install=can_install)
+    images = _images(client)
+    services = _services(client, settings)
+    return Facts(
+        engine=client.version()["Version"],
+        compose=compose,
+        can_install=can_install,
+        has_mmdebstrap=shutil.which("mmdebstrap") is not None,
+        images=images,
+        pullable=frozenset(name for name in ask_registry_for if name not in images and _is_pullable(name)),
+        proxy_variables=tuple(name for name in _PROXY_VARIABLES if os.environ.get(name)),
+        networks=frozenset(network["Name"] for network in client.networks()),
+        volumes=frozenset(volume["Name"] for volume in client.volumes()["Volumes"] or ()),
+        services=services,
+        wanted_hashes=_wanted_hashes(compose, directory),
+        hub_digest=_hub_digest(client, services.get("hub")),
+        servers=_servers(client, settings),
+        port_owner=None if "proxy" in services else _port_owner(client, settings.names.port),
+    )
+
+
+def _client() -> docker.APIClient | None:
+    try:
+        client = docker.from_env(timeout=60).api
+        client.ping()
+    except (docker.errors.DockerException, requests.exceptions.ConnectionError):
+        return None
+    return client
+
+
+def _compose(directory: Path) -> Compose | None:
+    for argv in (("docker", "compose"), ("docker-compose",)):
+        if version := capture((*argv, "version", "--short"), directory):
+            return Compose(argv, version.strip().removeprefix("v"))
+    return None
+
+
+def _wanted_hashes(compose: Compose | None, directory: Path) -> Mapping[str, str]:
+    if compose is None:
+        return {}
+    argv = (*compose.argv, "--profile", names.DEMO_PROFILE, "config", "--hash", "*")
+    lines = (capture(argv, directory) or "").splitlines()
+    return dict(line.split(maxsplit=1) for line in lines if " " in line)
+
+
+def _images(client: docker.APIClient) -> Mapping[str, Image]:
+    return {
+        tag: Image(image["Id"], image["Labels"] or {})
+        for image in client.images()
+        for tag in image["RepoTags"] or ()
+        for tag in (tag, tag.removesuffix(":latest"))
+    }
+
+
+def _is_pullable(name: str) -> bool:
+    """Asks the registry through the engine, which is who would pull, with its proxy and its certificates."""
+    try:
+        docker.from_env(timeout=_REGISTRY_TIMEOUT).api.inspect_distribution(name)  # type: ignore[no-untyped-call]
+    except (docker.errors.APIError, requests.exceptions.RequestException):
+        return False
+    return True
+
+
+def _services(client: docker.APIClient, settings: Settings) -> Mapping[str, Container]:
+    label = f"com.docker.compose.project={settings.names.project}"
+    found = {}
+    for row in client.containers(all=True, filters={"label": label}):
+        details = client.inspect_container(row["Id"])
+        labels = details["Config"]["Labels"]
+        found[labels["com.docker.compose.service"]] = Container(
+            name=details["Name"].removeprefix("/"),
+            state=details["State"]["Status"],
+            health=details["State"].get("Health", {}).get("Status", ""),
+            image_id=details["Image"],
+            config_hash=labels.get("com.docker.compose.config-hash", ""),
+        )
+    return found
+
+
+def _servers(client: docker.APIClient, settings: Settings) -> tuple[Server, ...]:
+    label = [f"{names.LABEL_DEPLOYMENT}={settings.names.project}", f"{names.LABEL_KIND}=server"]
+    rows: list[dict[str, Any]] = client.containers(all=True, filters={"label": label})
+    servers = (
+        Server(
+            row["Labels"].get(names.LABEL_USER, ""),
+            row["Names"][0].removeprefix("/"),
+            row["State"],
+            row["Image"],
+        )
+        for row in rows
+    )
+    return tuple(sorted(servers, key=lambda server: server.person))
+
+
+def _hub_digest(client: docker.APIClient, hub: Container | None) -> str | None:
+    if hub is None or hub.state != "running":
+        return None
+    job = client.exec_create(hub.name, ["cat", HUB_DIGEST_FILE], user="root")
+    return client.exec_start(job["Id"]).decode().strip()
+
+
+def _port_owner(client: docker.APIClient, port: int) -> str | None:
+    """Who holds 127.0.0.1:port, or None if it is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            for row in client.containers():
+                if any(published.get("PublicPort") == port for published in row["Ports"]):
+                    return f"the container {row['Names'][0].removeprefix('/')}"
+            return "another program"
+    return None

@@ -1,0 +1,166 @@
+"""The only module that starts a process or writes a file: it does a plan, step by step."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import docker
+
+from onehub.core.errors import StepFailed
+from onehub.core.plan import BuildImage, Plan, Run, Step, WaitHealthy, Write
+
+_LAST_LINES = 30
+"""How much of a failed program's output the error repeats."""
+
+
+class Reporter(Protocol):
+    """Is told what goes on, to show it."""
+
+    def started(self, number: int, total: int, step: Step) -> None:
+        """A step begins."""
+
+    def line(self, text: str) -> None:
+        """A program said something."""
+
+    def finished(self, step: Step, seconds: float) -> None:
+        """The step is done."""
+
+
+class Runner:
+    """Does plans in a deployment directory; programs run there and see the operator's environment."""
+
+    def __init__(self, directory: Path, reporter: Reporter) -> None:
+        self._directory = directory
+        self._reporter = reporter
+
+    def apply(self, plan: Plan) -> None:
+        """Do every step in order. Raises StepFailed at the first that fails; what was done stays done."""
+        for number, step in enumerate(plan, start=1):
+            self._reporter.started(number, len(plan), step)
+            begun = time.monotonic()
+            try:
+                self._do(step)
+            except StepFailed as failure:
+                message = f"step {number} of {len(plan)} failed: {step}\n{failure}"
+                raise StepFailed(message, failure.hint) from failure
+            self._reporter.finished(step, time.monotonic() - begun)
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Run(argv):
+                self._run(argv)
+            case Write(path, text, mode):
+                write_atomically(path, text, mode)
+            case BuildImage():
+                self._build(step)
+            case WaitHealthy():
+                _wait_healthy(step)
+
+    def _run(self, argv: Sequence[str]) -> None:
+        last: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
+        # Debian's service and apt helpers live in sbin; questions would wait for ever.
+        environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        environ["PATH"] = environ.get("PATH", "") + os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
+        try:
+            process = subprocess.Popen(
+                argv,
+                cwd=self._directory,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+        except FileNotFoundError as error:
+            raise StepFailed(f"the program {argv[0]} is not installed") from error
+        with process:
+            for line in process.stdout or ():
+                last.append(line.rstrip())
+                self._reporter.line(line.rstrip())
+        if process.returncode:
+            told = "\n".join(f"    {line}" for line in last)
+            raise StepFailed(
+                f"{told}\n  {_ending(process.returncode)}", "mend the cause and repeat; done steps stay done"
+            )
+
+    def _build(self, step: BuildImage) -> None:
+        with tempfile.TemporaryDirectory(prefix="onehub-build-") as folder:
+            for name, source in step.files:
+                target = Path(folder, name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target)
+            self._run(step.argv(Path(folder)))
+
+
+def capture(argv: Sequence[str], directory: Path, timeout: float = 20) -> str | None:
+    """What a program that changes nothing prints, or None if it is missing, fails or takes too long."""
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=True,
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout
+
+
+def follow(argv: Sequence[str], directory: Path) -> int:
+    """Let a program talk to the operator's terminal directly; its exit code."""
+    return subprocess.run(argv, cwd=directory, check=False).returncode
+
+
+def write_atomically(path: Path, text: str, mode: int) -> None:
+    """All or nothing, and never readable to more people than `mode` says, not even for a moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _wait_healthy(step: WaitHealthy) -> None:
+    deadline = time.monotonic() + step.seconds
+    with contextlib.closing(docker.from_env()) as client:
+        for name in step.containers:
+            while (state := _health(client, name)) != "healthy":
+                if time.monotonic() > deadline:
+                    raise StepFailed(f"  {name} is {state} after {step.seconds} s", f"`docker logs {name}` says why")
+                time.sleep(0.25)
+
+
+def _health(client: docker.DockerClient, name: str) -> str:
+    try:
+        state = client.api.inspect_container(name)["State"]
+    except docker.errors.NotFound:
+        return "gone"
+    if state["Status"] != "running":
+        return f"{state['Status']} (exit code {state['ExitCode']})"
+    return str(state.get("Health", {}).get("Status", "without a health check"))
+
+
+def _ending(returncode: int) -> str:
+    if returncode < 0:
+        return f"ended by signal {-returncode}"
+    return f"exit code {returncode}"

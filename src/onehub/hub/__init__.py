@@ -1,0 +1,1 @@
+"""Adapts JupyterHub; runs inside the hub container."""

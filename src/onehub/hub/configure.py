@@ -1,0 +1,122 @@
+"""Settings → JupyterHub's traits. The only place that sets any; testable with a bare `Config()`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from traitlets.config import Config
+
+from onehub.core import names
+from onehub.core.settings import Settings
+
+from .authenticator import DirectoryAuthenticator
+from .entry import DEPLOYMENT, PROXY_PASSWORD, ROUTES
+from .routes import RoutesProxy, basic_auth_entry
+from .spawner import ServerSpawner
+
+_HUB_PORT = 8081
+
+
+def configure(c: Config, settings: Settings) -> None:
+    """Set everything that JupyterHub and its parts must know."""
+    data = Path(settings.names.data_mount)
+    _configure_hub(c, settings, data)
+    _configure_proxy(c, (data / PROXY_PASSWORD).read_text(encoding="utf-8"))
+    _configure_sign_in(c, settings)
+    _configure_servers(c, settings)
+    if settings.culling.enabled:
+        _configure_culling(c, settings)
+
+
+def _configure_hub(c: Config, settings: Settings, data: Path) -> None:
+    c.JupyterHub.bind_url = "http://:8000"
+    c.JupyterHub.hub_bind_url = f"http://:{_HUB_PORT}"
+    # By name, not by address: the hub may be recreated while servers run.
+    c.JupyterHub.hub_connect_url = f"http://{settings.names.hub_container}:{_HUB_PORT}"
+    c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
+    c.JupyterHub.db_url = f"sqlite:///{data / 'jupyterhub.sqlite'}"
+    c.JupyterHub.log_level = settings.hub.log_level
+    # A restart of the hub is nobody's business: servers, routes and sign-ins stay.
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.cleanup_proxy = False
+
+
+def _configure_proxy(c: Config, password: str) -> None:
+    c.JupyterHub.proxy_class = RoutesProxy
+    c.RoutesProxy.should_start = False
+    c.RoutesProxy.dynamic_config_file = str(ROUTES / "rules.toml")
+    c.RoutesProxy.traefik_entrypoint = "http"
+    c.RoutesProxy.traefik_api_entrypoint = "api"
+    c.RoutesProxy.traefik_api_url = "http://proxy:8099"
+    c.RoutesProxy.traefik_api_username = "hub"
+    c.RoutesProxy.traefik_api_password = password
+    # Over what the file on the volume says, in case the data volume is another than the one that wrote it.
+    users = {"users": [basic_auth_entry("hub", password)]}
+    c.RoutesProxy.extra_dynamic_config = {"http": {"middlewares": {"auth_api": {"basicAuth": users}}}}
+
+
+def _configure_sign_in(c: Config, settings: Settings) -> None:
+    c.JupyterHub.authenticator_class = DirectoryAuthenticator
+    c.DirectoryAuthenticator.settings = settings
+    c.DirectoryAuthenticator.deployment = str(DEPLOYMENT)
+    c.DirectoryAuthenticator.manage_groups = True
+
+
+def _configure_servers(c: Config, settings: Settings) -> None:
+    servers, limits = settings.servers, settings.limits
+    c.JupyterHub.spawner_class = ServerSpawner
+    c.ServerSpawner.home_prefix = servers.home_prefix
+    c.ServerSpawner.volumes = {ServerSpawner.HOME: servers.home_mount}
+    c.ServerSpawner.notebook_dir = servers.home_mount
+    c.ServerSpawner.image = servers.image
+    # A name like `jupyterhub-user` must never be fetched from a public registry.
+    c.ServerSpawner.pull_policy = "never"
+    c.ServerSpawner.cmd = servers.command.split()
+    c.ServerSpawner.name_template = servers.container_prefix + "{username}"
+    c.ServerSpawner.network_name = settings.names.network
+    c.ServerSpawner.remove = True
+    c.ServerSpawner.start_timeout = servers.start_timeout
+    c.ServerSpawner.http_timeout = servers.start_timeout
+    c.ServerSpawner.mem_limit = limits.memory
+    c.ServerSpawner.cpu_limit = limits.cpu
+    c.ServerSpawner.extra_create_kwargs = {
+        "labels": {
+            names.LABEL_DEPLOYMENT: settings.names.project,
+            names.LABEL_KIND: "server",
+            names.LABEL_USER: "{raw_username}",
+        }
+    }
+    c.ServerSpawner.extra_host_config = {
+        # Removed by the spawner when it stops, not by Docker when it dies: the log of a failed start is evidence.
+        "auto_remove": False,
+        "memswap_limit": limits.memory,
+        "pids_limit": limits.processes,
+        "security_opt": ["no-new-privileges"],
+        "cap_drop": ["NET_RAW", "MKNOD", "AUDIT_WRITE"],
+        "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
+    }
+
+
+def _configure_culling(c: Config, settings: Settings) -> None:
+    culling = settings.culling
+    c.JupyterHub.services = [
+        {
+            "name": "idle-culler",
+            "command": [
+                sys.executable,
+                "-m",
+                "jupyterhub_idle_culler",
+                f"--timeout={culling.idle}",
+                f"--cull-every={culling.every}",
+            ],
+        }
+    ]
+    c.JupyterHub.load_roles = [
+        {
+            "name": "idle-culler",
+            "description": "Stops idle servers and can do nothing else",
+            "services": ["idle-culler"],
+            "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        }
+    ]
