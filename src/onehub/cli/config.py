@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from onehub.core import sources
@@ -42,14 +43,14 @@ def show(deployment: Deployment, as_json: bool) -> None:
     for section, fields in values.items():
         for name, value in fields.items():
             key = f"{section}.{name}"
-            table.add_row(key, _spell(value), places.get(key, "default"))
+            table.add_row(key, escape(_spell(value)), places.get(key, "default"))
     data.print(table)
 
 
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of onehub.toml, for editors."""
-    show_json(Settings.model_json_schema())
+    show_json(Settings.toml_schema())
 
 
 def _spell(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import Any
 
@@ -16,8 +17,11 @@ from onehub.core.plan import Plan, Step
 _HEARTBEAT = 10
 """Seconds between signs of life where there is no terminal."""
 
+_ENDLESS = 1000
+"""The width of a table that goes into a pipe or a file: no value is cut off."""
+
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
-data = Console(highlight=False, soft_wrap=True)
+data = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _ENDLESS)
 
 
 class Progress:

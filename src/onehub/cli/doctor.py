@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from onehub.core.diagnosis import examine, worst
@@ -33,9 +34,9 @@ def doctor(deployment: Deployment, as_json: bool) -> None:
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
         for finding in findings:
-            table.add_row(_MARKS[finding.level], finding.about, finding.message)
+            table.add_row(_MARKS[finding.level], finding.about, escape(finding.message))
             if finding.fix:
-                table.add_row("", "", f"[dim]→[/] {finding.fix}")
+                table.add_row("", "", f"[dim]→[/] {escape(finding.fix)}")
         data.print(table)
     if worst(findings) == "problem":
         raise HostNotReady("doctor found problems", "mend them from the top; each names its fix")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from onehub.core.lifecycle import plan_init
 from onehub.host import assets
@@ -21,11 +22,9 @@ def init(directory: Path, dry_run: bool) -> None:
     directory = directory.resolve()
     files = assets.deployment_files()
     existing = frozenset(name for name in files if (directory / name).exists())
-    if not dry_run:
-        directory.mkdir(parents=True, exist_ok=True)
     Deployment(directory).apply(plan_init(directory, files, existing), dry_run=dry_run)
     if not dry_run:
-        talk.print(f"\nNext: in {directory}")
+        talk.print(f"\nNext: in {escape(str(directory))}")
         talk.print("  cp secrets/ad.env.example secrets/ad.env && chmod 600 secrets/ad.env   # and fill it in")
         talk.print("  cp userlist.example userlist                                          # and name people")
         talk.print("  make build notebook_image && onehub up")

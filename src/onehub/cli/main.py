@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -45,15 +46,13 @@ for command in (init, doctor, build, up, down, demo, status, logs, config, compl
     cli.add_command(command)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run; a OneHubError never shows a traceback, anything else does, because it is a bug."""
     try:
-        cli.main(standalone_mode=False)
+        sys.exit(cli.main(argv, standalone_mode=False))
     except OneHubError as error:
         show_error(error)
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as request:
-        sys.exit(request.exit_code)
     except (click.Abort, KeyboardInterrupt):
         talk.print("interrupted; finished steps stay done")
         sys.exit(_EXIT_INTERRUPTED)

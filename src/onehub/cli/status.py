@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from onehub.core import names
@@ -31,7 +32,7 @@ def status(deployment: Deployment, as_json: bool) -> None:
             }
         )
         return
-    data.print(f"deployment {settings.names.project} in {deployment.directory}")
+    data.print(f"deployment {settings.names.project} in {escape(str(deployment.directory))}")
     data.print(f"address    http://127.0.0.1:{settings.names.port}\n")
     table = Table("service", "state", "container", box=None, pad_edge=False)
     for name in names.DEMO_SERVICES if settings.is_demo else names.SERVICES:

@@ -127,7 +127,7 @@ def _machine(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Fin
         yield Finding("disk", "warning", f"{_gib(free)} free where Docker keeps images and homes", "docker system df")
     else:
         yield Finding("disk", "ok", f"{_gib(free)} free")
-    promised = settings.limits.memory * max(1, len(facts.servers))
+    each, count = settings.limits.memory, len(facts.servers)
     if checkup.memory < _LEAST_MEMORY:
         yield Finding(
             "memory",
@@ -135,10 +135,9 @@ def _machine(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Fin
             f"{_gib(checkup.memory)} in all; the hub alone wants 1 GiB",
             "a larger machine",
         )
-    elif promised > checkup.memory:
+    elif each * max(1, count) > checkup.memory:
         message = (
-            f"{len(facts.servers)} servers may use {format_size(settings.limits.memory)} each, "
-            f"more than the {_gib(checkup.memory)} there are"
+            f"{format_size(each)} for each server ({count} now) is more than the {_gib(checkup.memory)} there are"
         )
         yield Finding("memory", "warning", message, "lower limits.memory in onehub.toml, or stop servers")
     else:
@@ -173,7 +172,7 @@ def _files(checkup: Checkup) -> Iterable[Finding]:
         yield Finding("exports", "warning", message, "put it into secrets/ad.env (mode 0600) and unset it")
     for file in checkup.unreadable_lists:
         message = f"{file} is not readable for the hub, so edits wait for a restart"
-        yield Finding("file modes", "warning", message, f"chmod a+r {file}")
+        yield Finding("file modes", "warning", message, f"chmod a+rX {file}")
 
 
 def _version(text: str) -> tuple[int, ...]:

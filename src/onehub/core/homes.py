@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 
 from escapism import escape
 
@@ -17,8 +18,8 @@ def home_volume(prefix: str, name: str) -> str:
     Hub names are lower case, so the escape's capital `X` cannot occur in anybody's raw name, and two people
     never share a home: `o'brien` → `oX27brien`.
     """
-    if name != name.lower():
-        raise ValueError(f"{name!r} is not a hub name: those are lower case")
+    if name != name.lower() or not name or any(unicodedata.category(character)[0] == "C" for character in name):
+        raise ValueError(f"{name!r} is not a hub name: those are lower case and without control characters")
     if _LEGAL.fullmatch(name):
         return prefix + name
     return prefix + str(escape(name, safe=_SAFE, escape_char="X"))

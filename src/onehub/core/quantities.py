@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
@@ -14,15 +15,15 @@ _DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def parse_size(value: Any) -> int:
     """Bytes from `512M`, `8G` or a plain number; units are powers of 1024, as Docker and JupyterHub read them."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)", str(value))
-    if not match or isinstance(value, bool):
+    if not match:
         raise ValueError(f"{value!r} is not a size (try '8G')")
-    return int(float(match[1]) * _SIZE_UNITS[match[2]])
+    return int(Fraction(match[1]) * _SIZE_UNITS[match[2]])
 
 
 def parse_duration(value: Any) -> int:
-    """Seconds from `30s`, `90m`, `8h`, `7d`."""
+    """Seconds, at least one, from `30s`, `90m`, `8h`, `7d`."""
     match = re.fullmatch(r"(\d+)([smhd])", str(value))
-    if not match:
+    if not match or not int(match[1]):
         raise ValueError(f"{value!r} is not a duration (try '30m' or '8h')")
     return int(match[1]) * _DURATION_UNITS[match[2]]
 
@@ -38,7 +39,7 @@ def format_size(count: int) -> str:
 def format_duration(seconds: int) -> str:
     """The largest unit that is exact: 5400 → `90m`."""
     for unit in ("d", "h", "m"):
-        if seconds and seconds % _DURATION_UNITS[unit] == 0:
+        if seconds % _DURATION_UNITS[unit] == 0:
             return f"{seconds // _DURATION_UNITS[unit]}{unit}"
     return f"{seconds}s"
 

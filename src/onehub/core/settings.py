@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,13 +18,22 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from . import sources
 from .errors import Problem, SettingsError
-from .quantities import Duration, Size, parse_duration, parse_size
+from .quantities import Duration, Size, format_size, parse_duration, parse_size
 
 DEMO_DIRECTORY = "directory"
 """Compose's name of the demo's OpenLDAP service; as AD_SERVER it means: this deployment is the demo."""
 
 DEMO_CA_FILE = "/srv/directory-ca/ca.pem"
 """Where the demo's directory publishes its CA inside the hub container."""
+
+
+_HOST = re.compile(r"[\w.-]*|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}")
+"""A name, an IPv4 or a bare IPv6 address; empty while it is not set."""
+
+_PREFIX = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""How names of volumes and containers may begin in Docker."""
+
+_LEAST_MEMORY = parse_size("128M")
 
 
 class Section(BaseModel):
@@ -66,9 +76,9 @@ class Servers(Section):
     """Started in the container instead of the image's own command (DOCKER_SPAWN_CMD)."""
     home_mount: str = "/home/jovyan/work"
     """Where the home volume appears in the container (DOCKER_NOTEBOOK_DIR)."""
-    home_prefix: str = "jupyterhub-user-"
+    home_prefix: str = Field("jupyterhub-user-", pattern=_PREFIX)
     """Home volumes are this and the person's name."""
-    container_prefix: str = "jupyter-"
+    container_prefix: str = Field("jupyter-", pattern=_PREFIX)
     """Containers are this and the person's escaped name."""
     start_timeout: Duration = parse_duration("2m")
     """How long a server may take until it answers."""
@@ -79,10 +89,17 @@ class Limits(Section):
 
     memory: Size = parse_size("2G")
     """Memory; a server that wants more is ended by the kernel, the host is not."""
-    cpu: float = Field(2.0, gt=0)
+    cpu: float = Field(2.0, gt=0, allow_inf_nan=False)
     """Processor cores."""
     processes: int = Field(1024, ge=64)
     """Processes and threads; stops fork bombs."""
+
+    @field_validator("memory")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if value < _LEAST_MEMORY:
+            raise ValueError(f"{format_size(value)!r} is too little for a server (at least '128M')")
+        return value
 
 
 class Culling(Section):
@@ -127,7 +144,7 @@ class Directory(Section):
     @field_validator("server")
     @classmethod
     def _bare_host(cls, value: str) -> str:
-        if "://" in value or "/" in value or (value.count(":") == 1):
+        if not _HOST.fullmatch(value):
             raise ValueError(f"{value!r} must be a bare host name or address, without protocol and port")
         return value
 
@@ -179,6 +196,17 @@ class Settings(Section):
         """Whether people sign in with the demo's own directory."""
         return self.directory.server == DEMO_DIRECTORY
 
+    @classmethod
+    def toml_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of `onehub.toml`: what that file may set, with the defaults as one writes them there."""
+        schema = cls.model_json_schema(mode="serialization")
+        for key in sources.ELSEWHERE:
+            section, name = key.split(".")
+            del schema["$defs"][section.title()]["properties"][name]
+        for section in schema["properties"].values():
+            del section["default"]
+        return schema
+
     def to_json(self) -> str:
         """All of it, the lookup password in clear: for a 0600 file, never for people. `from_json` reads it."""
         data = self.model_dump(mode="json")
@@ -205,17 +233,35 @@ def load(directory: Path, environ: Mapping[str, str]) -> Settings:
 
     Raises SettingsError with every problem found, each with its file and line or key.
     """
-    found = sources.read(directory, environ)
+    try:
+        found = sources.read(directory, environ)
+    except PermissionError as error:
+        message, hint = "is not readable for you", "run onehub as the owner of that file, or as root"
+        raise SettingsError([Problem(str(error.filename), message)], hint) from error
     problems = list(found.problems)
     try:
         settings = Settings.model_validate(found.values)
     except ValidationError as error:
-        problems += [_problem(details, found) for details in error.errors(include_url=False)]
-    else:
-        problems += _cross_checks(settings, directory)
+        wrong = error.errors(include_url=False)
+        problems += [_problem(details, found) for details in wrong]
+        settings = Settings.model_validate(_without(found.values, [details["loc"] for details in wrong]))
+    told = {problem.place for problem in problems}
+    for key, problem in _cross_checks(settings, directory):
+        # What follows from a problem that is in the list already would only confuse.
+        if told.isdisjoint({problem.place, found.place(key)}):
+            problems.append(problem)
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def _without(values: Mapping[str, Mapping[str, Any]], paths: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
+    wrong = {path[:2] for path in paths}
+    return {
+        section: {name: value for name, value in table.items() if (section, name) not in wrong}
+        for section, table in values.items()
+        if (section,) not in wrong
+    }
 
 
 def _problem(details: Any, found: sources.Found) -> Problem:
@@ -223,6 +269,8 @@ def _problem(details: Any, found: sources.Found) -> Problem:
     place = found.place(".".join(path))
     if details["type"] == "extra_forbidden":
         return Problem(place, f"unknown setting{_did_you_mean(path)}")
+    if details["type"] == "tuple_type":
+        return Problem(place, f"must be a list like ['…'] (it is {details['input']!r})")
     message = details["msg"].removeprefix("Value error, ")
     if details["type"].startswith("value_error"):
         return Problem(place, message)
@@ -240,39 +288,29 @@ def _did_you_mean(path: list[str]) -> str:
     return f", did you mean `{close[0]}`?" if close else ""
 
 
-def _cross_checks(settings: Settings, directory: Path) -> list[Problem]:
-    """What no single key can know."""
-    problems = []
+def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Problem]]:
+    """What no single key can know, each with the key that it hangs on."""
     ad, access = settings.directory, settings.access
     if not ad.server:
-        problems.append(
-            Problem(
-                "secrets/ad.env",
-                "AD_SERVER is missing: copy secrets/ad.env.example to secrets/ad.env and fill it in (or try `make demo`)",
-            )
+        message = (
+            "AD_SERVER is missing: copy secrets/ad.env.example to secrets/ad.env and fill it in (or try `make demo`)"
         )
+        yield "directory.server", Problem(sources.AD_ENV, message)
     if not ad.lookup_user and not ad.bind_templates:
-        problems.append(
-            Problem("secrets/ad.env", "AD_LOOKUP_SEARCH_USER is missing (or a line in ad_bind_dn_template)")
-        )
+        message = "AD_LOOKUP_SEARCH_USER is missing (or a line in ad_bind_dn_template)"
+        yield "directory.lookup_user", Problem(sources.AD_ENV, message)
     if ad.lookup_user and not ad.lookup_password.get_secret_value():
-        problems.append(Problem("secrets/ad.env", "AD_LOOKUP_SEARCH_PASSWORD is missing"))
+        yield "directory.lookup_password", Problem(sources.AD_ENV, "AD_LOOKUP_SEARCH_PASSWORD is missing")
     if ad.lookup_user and not ad.search_base:
-        problems.append(Problem("secrets/ad.env", "AD_SEARCH_BASE is missing"))
+        yield "directory.search_base", Problem(sources.AD_ENV, "AD_SEARCH_BASE is missing")
     if not access.people and not access.groups:
-        problems.append(
-            Problem(
-                "userlist",
-                "nobody may sign in: name people here or groups in ad_allowed_groups (see userlist.example)",
-            )
-        )
-    if access.require == "all" and not (access.people and access.groups):
-        empty = "ad_allowed_groups" if access.people else "userlist"
-        problems.append(
-            Problem(empty, "is empty, but access.require = 'all' asks for both lists: nobody could sign in")
-        )
+        message = "nobody may sign in: name people here or groups in ad_allowed_groups (see userlist.example)"
+        yield "access.people", Problem(sources.USERLIST, message)
+    elif access.require == "all" and not (access.people and access.groups):
+        empty = sources.ALLOWED_GROUPS if access.people else sources.USERLIST
+        message = "is empty, but access.require = 'all' asks for both lists: nobody could sign in"
+        yield "access.require", Problem(empty, message)
     if ad.server and not settings.is_demo and {entry.name for entry in access.people} >= sources.DEMO_PEOPLE:
-        problems.append(Problem("userlist", "still names the demo's people; replace them with yours"))
+        yield "access.people", Problem(sources.USERLIST, "still names the demo's people; replace them with yours")
     if ad.ca_file and not settings.is_demo and not (directory / ad.ca_file).is_file():
-        problems.append(Problem("onehub.toml: directory.ca_file", f"there is no file {ad.ca_file!r}"))
-    return problems
+        yield "directory.ca_file", Problem("onehub.toml: directory.ca_file", f"there is no file {ad.ca_file!r}")

@@ -5,6 +5,7 @@ Judges only form (lines, quotes, names); what the values mean is for `settings`.
 
 from __future__ import annotations
 
+import difflib
 import io
 import re
 import tomllib
@@ -50,13 +51,16 @@ AD_VARIABLES = {
 }
 VARIABLES = DOTENV_VARIABLES | AD_VARIABLES
 
-_ELSEWHERE = {key: f"{name} in {DOTENV}" for name, key in DOTENV_VARIABLES.items()} | {
+ELSEWHERE = {key: f"{name} in {DOTENV}" for name, key in DOTENV_VARIABLES.items()} | {
     "directory.lookup_password": f"AD_LOOKUP_SEARCH_PASSWORD in {AD_ENV}",
     "directory.bind_templates": BIND_TEMPLATES,
     "access.people": USERLIST,
     "access.groups": ALLOWED_GROUPS,
 }
 """Keys that `onehub.toml` must not set: Compose could not see them, or they are secret, or lists of their own."""
+
+_A_SLIP = 0.85
+"""So alike must an unknown variable be to one of ours to count as misspelt."""
 
 _NAME = re.compile(r"[^\s\x00-\x1f:/\\@,;\"]+")
 
@@ -82,17 +86,15 @@ class Lists:
 class Found:
     """Values by section and key, where each came from, and what could not be read."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def put(self, key: str, value: Any, place: str) -> None:
         """Set `section.name`, over an earlier layer."""
         section, name = key.split(".", 1)
-        table = self.values.setdefault(section, {})
-        if isinstance(table, dict):
-            table[name] = value
-            self.places[key] = place
+        self.values.setdefault(section, {})[name] = value
+        self.places[key] = place
 
     def place(self, key: str) -> str:
         """Where the operator finds the key, for a message."""
@@ -135,19 +137,24 @@ def _read_toml(directory: Path, found: Found) -> None:
         found.problems.append(Problem(TOML, str(error)))
         return
     for section, table in tables.items():
-        found.values[section] = dict(table) if isinstance(table, dict) else table
-        for name in list(found.values[section]) if isinstance(table, dict) else ():
-            if owner := _ELSEWHERE.get(f"{section}.{name}"):
-                found.problems.append(Problem(f"{TOML}: {section}.{name}", f"is not set here but as {owner}"))
-                del found.values[section][name]
+        if not isinstance(table, dict):
+            message = "only tables may stand here: a line like `[limits]`, and keys below it"
+            found.problems.append(Problem(f"{TOML}: {section}", message))
+            continue
+        found.values[section] = {}
+        for name, value in table.items():
+            key = f"{section}.{name}"
+            if owner := ELSEWHERE.get(key):
+                found.problems.append(Problem(f"{TOML}: {key}", f"is not set here but as {owner}"))
             else:
-                found.places[f"{section}.{name}"] = f"{TOML}: {section}.{name}"
+                found.put(key, value, f"{TOML}: {key}")
 
 
 def _read_env(directory: Path, file: str, variables: Mapping[str, str], found: Found) -> None:
-    text = _text(directory, file, found.problems)
-    for binding in parse_stream(io.StringIO(text)):
-        place = f"{file}, line {binding.original.line}"
+    for binding in parse_stream(io.StringIO(_text(directory, file, found.problems))):
+        text = binding.original.string
+        blank_lines = text[: -len(text.lstrip()) or None].count("\n")
+        place = f"{file}, line {binding.original.line + blank_lines}"
         if binding.error or (binding.key and binding.value is None):
             found.problems.append(Problem(place, "is not `NAME=value`"))
         elif binding.key is not None and binding.key in variables:
@@ -156,6 +163,10 @@ def _read_env(directory: Path, file: str, variables: Mapping[str, str], found: F
         elif binding.key in VARIABLES:
             home = DOTENV if binding.key in DOTENV_VARIABLES else AD_ENV
             found.problems.append(Problem(place, f"{binding.key} belongs into {home}"))
+        elif close := difflib.get_close_matches(binding.key or "", VARIABLES, n=1, cutoff=_A_SLIP):
+            # Other variables are Compose's own, or an old deployment's, and none of our business.
+            message = f"unknown variable {binding.key}, did you mean `{close[0]}`?"
+            found.problems.append(Problem(place, message))
 
 
 def _bind_templates(directory: Path, problems: list[Problem]) -> tuple[str, ...]:
@@ -172,7 +183,7 @@ def _parsed(directory: Path, file: str, parse: Callable[[str], Any], problems: l
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines that say something: not blank, not a comment."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if (stripped := line.strip()) and not stripped.startswith("#"):
             yield number, stripped
 
@@ -181,7 +192,7 @@ def _text(directory: Path, file: str, problems: list[Problem]) -> str:
     """The file's text, empty if there is none; a Windows editor's byte order mark is skipped."""
     try:
         return (directory / file).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     except UnicodeDecodeError as error:
         problems.append(Problem(file, f"is not UTF-8 text (byte {error.start})"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from onehub.core.errors import Busy
+from onehub.core.errors import Busy, HostNotReady
 
 LOCK_FILE = ".onehub.lock"
 
@@ -22,6 +22,10 @@ def operation(directory: Path) -> Iterator[None]:
     except Timeout as error:
         raise Busy(
             f"another onehub command is at work in {directory}", "wait until it has ended, then repeat"
+        ) from error
+    except PermissionError as error:
+        raise HostNotReady(
+            f"{directory} is not writable for you", "run onehub as the owner of that folder, or as root"
         ) from error
     try:
         yield

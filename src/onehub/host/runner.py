@@ -20,6 +20,7 @@ from onehub.core.plan import BuildImage, Plan, Run, Step, WaitHealthy, Write
 
 _LAST_LINES = 30
 """How much of a failed program's output the error repeats."""
+_AGAIN = "mend the cause and repeat; done steps stay done"
 
 
 class Reporter(Protocol):
@@ -59,7 +60,7 @@ class Runner:
             case Run(argv):
                 self._run(argv)
             case Write(path, text, mode):
-                write_atomically(path, text, mode)
+                _write(path, text, mode)
             case BuildImage():
                 self._build(step)
             case WaitHealthy():
@@ -82,16 +83,14 @@ class Runner:
                 errors="replace",
             )
         except FileNotFoundError as error:
-            raise StepFailed(f"the program {argv[0]} is not installed") from error
+            raise StepFailed(f"  the program {argv[0]} is not installed", _AGAIN) from error
         with process:
             for line in process.stdout or ():
                 last.append(line.rstrip())
                 self._reporter.line(line.rstrip())
         if process.returncode:
-            told = "\n".join(f"    {line}" for line in last)
-            raise StepFailed(
-                f"{told}\n  {_ending(process.returncode)}", "mend the cause and repeat; done steps stay done"
-            )
+            told = "".join(f"    {line}\n" for line in last)
+            raise StepFailed(f"{told}  {_ending(process.returncode)}", _AGAIN)
 
     def _build(self, step: BuildImage) -> None:
         with tempfile.TemporaryDirectory(prefix="onehub-build-") as folder:
@@ -138,6 +137,13 @@ def write_atomically(path: Path, text: str, mode: int) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    try:
+        write_atomically(path, text, mode)
+    except OSError as error:
+        raise StepFailed(f"  {error.strerror}: {error.filename}", _AGAIN) from error
 
 
 def _wait_healthy(step: WaitHealthy) -> None:

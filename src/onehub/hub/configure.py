@@ -16,6 +16,8 @@ from .routes import RoutesProxy, basic_auth_entry
 from .spawner import ServerSpawner
 
 _HUB_PORT = 8081
+_UNUSED = "/etc/traefik/certificate.pem"
+"""In the proxy's image."""
 
 
 def configure(c: Config, settings: Settings) -> None:
@@ -51,9 +53,12 @@ def _configure_proxy(c: Config, password: str) -> None:
     c.RoutesProxy.traefik_api_url = "http://proxy:8099"
     c.RoutesProxy.traefik_api_username = "hub"
     c.RoutesProxy.traefik_api_password = password
-    # Over what the file on the volume says, in case the data volume is another than the one that wrote it.
-    users = {"users": [basic_auth_entry("hub", password)]}
-    c.RoutesProxy.extra_dynamic_config = {"http": {"middlewares": {"auth_api": {"basicAuth": users}}}}
+    c.RoutesProxy.extra_dynamic_config = {
+        # Over what the file on the volume says, in case the data volume is another than the one that wrote it.
+        "http": {"middlewares": {"auth_api": {"basicAuth": {"users": [basic_auth_entry("hub", password)]}}}},
+        # Serves no connection: without one, Traefik makes an RSA key (100 to 400 ms) at each change of the routes.
+        "tls": {"stores": {"default": {"defaultCertificate": {"certFile": _UNUSED, "keyFile": _UNUSED}}}},
+    }
 
 
 def _configure_sign_in(c: Config, settings: Settings) -> None:
@@ -72,7 +77,8 @@ def _configure_servers(c: Config, settings: Settings) -> None:
     c.ServerSpawner.image = servers.image
     # A name like `jupyterhub-user` must never be fetched from a public registry.
     c.ServerSpawner.pull_policy = "never"
-    c.ServerSpawner.cmd = servers.command.split()
+    if servers.command:
+        c.ServerSpawner.cmd = servers.command.split()
     c.ServerSpawner.name_template = servers.container_prefix + "{username}"
     c.ServerSpawner.network_name = settings.names.network
     c.ServerSpawner.remove = True
