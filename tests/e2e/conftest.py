@@ -11,12 +11,26 @@ from .person import Person
 
 
 @pytest.fixture
-def person(deployment: TestDeployment) -> Iterator[Callable[[str], Person]]:
+def visitor(deployment: TestDeployment) -> Iterator[Callable[[str], Person]]:
+    """Somebody who has the login page before them."""
+    people: list[Person] = []
+
+    def visit(name: str) -> Person:
+        people.append(Person(deployment.base, name))
+        return people[-1]
+
+    yield visit
+    for somebody in people:
+        somebody.client.close()
+
+
+@pytest.fixture
+def person(deployment: TestDeployment, visitor: Callable[[str], Person]) -> Iterator[Callable[[str], Person]]:
     """Somebody who has just signed in; their server is stopped afterwards."""
     people: list[Person] = []
 
     def sign_in(name: str) -> Person:
-        somebody = Person(deployment.base, name)
+        somebody = visitor(name)
         people.append(somebody)
         answer = somebody.sign_in(deployment.passwords()[name])
         assert answer.status_code == 302, answer.text
@@ -26,4 +40,3 @@ def person(deployment: TestDeployment) -> Iterator[Callable[[str], Person]]:
     for somebody in people:
         if somebody.token:
             somebody.stop()
-        somebody.client.close()

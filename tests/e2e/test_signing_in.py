@@ -8,7 +8,6 @@ import json
 import pytest
 
 from .deployment import inspect, run
-from .person import Person
 
 
 def told(answer) -> str:
@@ -20,8 +19,8 @@ def test_alice_named_in_userlist_signs_in(person):
 
 
 @pytest.mark.parametrize("typed", ["Alice", "EXAMPLE\\alice", "alice@example.test"])
-def test_the_usual_spellings_of_a_name_are_one_person(deployment, typed):
-    somebody = Person(deployment.base, "alice")
+def test_the_usual_spellings_of_a_name_are_one_person(deployment, typed, visitor):
+    somebody = visitor("alice")
     assert somebody.sign_in(deployment.passwords()["alice"], typed=typed).status_code == 302
     assert somebody.hub("GET", "/user").json()["name"] == "alice"
 
@@ -31,8 +30,8 @@ def test_bob_signs_in_through_a_nested_group(person):
     assert "cn=data science,ou=groups,dc=example,dc=test" in user["groups"]
 
 
-def test_mallory_is_in_the_directory_but_refused(deployment):
-    answer = Person(deployment.base, "mallory").sign_in(deployment.passwords()["mallory"])
+def test_mallory_is_in_the_directory_but_refused(deployment, visitor):
+    answer = visitor("mallory").sign_in(deployment.passwords()["mallory"])
     assert answer.status_code == 403
     assert "your account may not use this service" in told(answer)
 
@@ -48,17 +47,17 @@ def test_mallory_is_in_the_directory_but_refused(deployment):
         ("lookup", "x"),
     ],
 )
-def test_a_wrong_name_or_password_is_refused_in_the_same_words(deployment, name, password):
-    answer = Person(deployment.base, name).sign_in(password)
+def test_a_wrong_name_or_password_is_refused_in_the_same_words(deployment, name, password, visitor):
+    answer = visitor(name).sign_in(password)
     assert answer.status_code == 403
     assert "Invalid username or password" in told(answer)
 
 
-def test_one_persons_password_opens_nobody_elses_account(deployment):
-    assert Person(deployment.base, "ada").sign_in(deployment.passwords()["alice"]).status_code == 403
+def test_one_persons_password_opens_nobody_elses_account(deployment, visitor):
+    assert visitor("ada").sign_in(deployment.passwords()["alice"]).status_code == 403
 
 
-def test_ada_adds_a_person_on_the_admin_page_who_can_then_sign_in(deployment, person):
+def test_ada_adds_a_person_on_the_admin_page_who_can_then_sign_in(deployment, person, visitor):
     ada = person("ada")
     assert ada.client.get("/hub/admin").status_code == 200
     assert ada.hub("POST", "/users/mallory").status_code == 201
@@ -70,11 +69,11 @@ def test_ada_adds_a_person_on_the_admin_page_who_can_then_sign_in(deployment, pe
         assert person("mallory").is_signed_in()
     finally:
         assert ada.hub("DELETE", "/users/mallory").status_code == 204
-    answer = Person(deployment.base, "mallory").sign_in(deployment.passwords()["mallory"])
+    answer = visitor("mallory").sign_in(deployment.passwords()["mallory"])
     assert answer.status_code == 403
 
 
-def test_an_edit_of_userlist_takes_effect_at_the_next_sign_in(deployment, person):
+def test_an_edit_of_userlist_takes_effect_at_the_next_sign_in(deployment, person, visitor):
     userlist = deployment.directory / "userlist"
     before, started = userlist.read_text(), inspect("container", deployment.hub)["State"]["StartedAt"]
     try:
@@ -83,7 +82,7 @@ def test_an_edit_of_userlist_takes_effect_at_the_next_sign_in(deployment, person
         userlist.write_text(before + "a broken line here\n")
         assert person("mallory").is_signed_in(), "the last good list holds"
         userlist.write_text(before)
-        answer = Person(deployment.base, "mallory").sign_in(deployment.passwords()["mallory"])
+        answer = visitor("mallory").sign_in(deployment.passwords()["mallory"])
         assert answer.status_code == 403
     finally:
         userlist.write_text(before)
@@ -91,12 +90,12 @@ def test_an_edit_of_userlist_takes_effect_at_the_next_sign_in(deployment, person
     assert inspect("container", deployment.hub)["State"]["StartedAt"] == started
 
 
-def test_a_dead_directory_is_not_a_wrong_password_and_stops_nobody_else(deployment, person):
+def test_a_dead_directory_is_not_a_wrong_password_and_stops_nobody_else(deployment, person, visitor):
     alice = person("alice")
     directory = f"{deployment.hub}-directory"
     run("docker", "pause", directory)
     try:
-        answer = Person(deployment.base, "bob").sign_in(deployment.passwords()["bob"])
+        answer = visitor("bob").sign_in(deployment.passwords()["bob"])
         assert answer.status_code == 503
         assert "directory does not answer" in told(answer)
         assert alice.is_signed_in()

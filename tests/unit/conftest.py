@@ -2,5 +2,5 @@
 
 from hypothesis import settings
 
-settings.register_profile("seconds", max_examples=30, deadline=None)
+settings.register_profile("seconds", max_examples=25, deadline=None, database=None)
 settings.load_profile("seconds")

@@ -49,7 +49,7 @@ for command in (init, doctor, build, up, down, demo, status, logs, config, compl
 def main(argv: Sequence[str] | None = None) -> None:
     """Run; a OneHubError never shows a traceback, anything else does, because it is a bug."""
     try:
-        sys.exit(cli.main(argv, standalone_mode=False))
+        sys.exit(cli.main(argv, prog_name="onehub", standalone_mode=False))
     except OneHubError as error:
         show_error(error)
         sys.exit(error.exit_code)

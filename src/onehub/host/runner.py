@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -60,7 +60,8 @@ class Runner:
             case Run(argv):
                 self._run(argv)
             case Write(path, text, mode):
-                _write(path, text, mode)
+                with _telling_the_file():
+                    write_atomically(path, text, mode)
             case BuildImage():
                 self._build(step)
             case WaitHealthy():
@@ -94,10 +95,11 @@ class Runner:
 
     def _build(self, step: BuildImage) -> None:
         with tempfile.TemporaryDirectory(prefix="onehub-build-") as folder:
-            for name, source in step.files:
-                target = Path(folder, name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, target)
+            with _telling_the_file():
+                for name, source in step.files:
+                    target = Path(folder, name)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(source, target)
             self._run(step.argv(Path(folder)))
 
 
@@ -139,9 +141,11 @@ def write_atomically(path: Path, text: str, mode: int) -> None:
         raise
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+@contextlib.contextmanager
+def _telling_the_file() -> Iterator[None]:
+    """A full disk or a folder of somebody else is the operator's to mend, not a bug of ours."""
     try:
-        write_atomically(path, text, mode)
+        yield
     except OSError as error:
         raise StepFailed(f"  {error.strerror}: {error.filename}", _AGAIN) from error
 

@@ -87,6 +87,8 @@ def _configure_servers(c: Config, settings: Settings) -> None:
     c.ServerSpawner.mem_limit = limits.memory
     c.ServerSpawner.cpu_limit = limits.cpu
     c.ServerSpawner.extra_create_kwargs = {
+        # Whatever a kernel or a terminal writes without naming a folder lands in the home and is kept.
+        "working_dir": servers.home_mount,
         "labels": {
             names.LABEL_DEPLOYMENT: settings.names.project,
             names.LABEL_KIND: "server",

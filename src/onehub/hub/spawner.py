@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import ClassVar
 
 import docker.errors
@@ -83,7 +82,7 @@ class ServerSpawner(DockerSpawner):
         """
         account = await self._account(container)
         for mount in self.volume_mount_points:
-            await self.docker("put_archive", container, mount, _folder_archive(account))
+            await self.docker("put_archive", container, "/", _folder_archive(mount, account))
 
     async def _account(self, container: str) -> Account:
         details = await self.docker("inspect_container", container)
@@ -107,10 +106,10 @@ def find_account(user: str, passwd: str) -> Account:
     raise ValueError(f"the image wants to run as {user!r}, but its /etc/passwd does not know that user")
 
 
-def _folder_archive(account: Account) -> bytes:
+def _folder_archive(path: str, account: Account) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo(str(PurePosixPath(".")))
+        entry = tarfile.TarInfo(path.lstrip("/"))
         entry.type, entry.mode = tarfile.DIRTYPE, 0o755
         entry.uid, entry.gid = account.uid, account.gid
         archive.addfile(entry)

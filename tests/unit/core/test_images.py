@@ -15,7 +15,7 @@ FOLDERS = ("hub", "proxy", "directory", "notebook", "singleuser")
 CONTEXTS = {folder: Context((("Dockerfile", Path(folder)),), f"digest of {folder}") for folder in FOLDERS}
 UPSTREAM = "quay.io/jupyter/tensorflow-notebook:2025-03-14"
 MINIMAL = "quay.io/jupyter/minimal-notebook:2025-03-14"
-TARBALL = "/var/tmp/onehub-base.tar"
+TARBALL = "/var/cache/onehub-base.tar"
 EMPTY = Facts(engine="28.0.1")
 
 PULL_BASE = Run(("docker", "pull", "debian:trixie-slim"), "the base of our images")
@@ -25,7 +25,15 @@ INSTALL_MMDEBSTRAP = Run(
 )
 MAKE_BASE = (
     Run(
-        ("mmdebstrap", "--quiet", "--variant=minbase", "trixie", TARBALL),
+        (
+            *("mmdebstrap", "--quiet", "--variant=minbase"),
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            "--dpkgopt=path-include=/usr/share/locale/locale.alias",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+            *("trixie", TARBALL),
+        ),
         "debian:trixie-slim from Debian's packages, as no registry offers it",
     ),
     Run(("docker", "import", TARBALL, "debian:trixie-slim"), "the base of our images"),
