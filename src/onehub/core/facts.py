@@ -17,10 +17,11 @@ class Compose:
 
 @dataclass(frozen=True)
 class Image:
-    """An image in the engine's store."""
+    """An image in the engine's store. `digest` is what the registry it came from calls its content, if any."""
 
     id: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,17 @@ class Context:
 
 @dataclass(frozen=True)
 class Facts:
-    """The host as it was a moment ago. `engine` is Docker's version, or None where no engine answers."""
+    """The host as it was a moment ago. `engine` is Docker's version, or None where no engine answers.
+
+    `pullable` maps images that are not here to the digests that their registries offer.
+    """
 
     engine: str | None = None
     compose: Compose | None = None
     can_install: bool = False
     has_mmdebstrap: bool = False
     images: Mapping[str, Image] = field(default_factory=dict)
-    pullable: frozenset[str] = frozenset()
+    pullable: Mapping[str, str] = field(default_factory=dict)
     proxy_variables: tuple[str, ...] = ()
     networks: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()

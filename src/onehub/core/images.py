@@ -57,9 +57,9 @@ def plan_notebook(settings: Settings, facts: Facts, contexts: Contexts, flavour:
     upstream = upstream_of(settings, flavour)
     steps: list[Step] = []
     if upstream in facts.images:
-        base, digest = upstream, facts.images[upstream].id
+        base, digest = upstream, facts.images[upstream].digest or facts.images[upstream].id
     elif upstream in facts.pullable:
-        base, digest = upstream, upstream
+        base, digest = upstream, facts.pullable[upstream]
         steps.append(Run(("docker", "pull", upstream), "the notebook image of the Jupyter project"))
     else:
         if upstream.rsplit(":", 1)[0] not in names.UPSTREAM_FLAVOURS.values():

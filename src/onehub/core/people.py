@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from .sources import Named
+
+_UNESCAPED_END = re.compile(r"(?<!\\)\s+$")
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def canonical_dn(dn: str) -> str:
     parts = []
     for part in _split(dn):
         attribute, _, value = part.partition("=")
-        parts.append(f"{attribute.strip()}={value.strip()}")
+        parts.append(f"{attribute.strip()}={_UNESCAPED_END.sub('', value.lstrip())}")
     return ",".join(parts).lower()
 
 

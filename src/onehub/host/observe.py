@@ -49,7 +49,9 @@ def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str]
         can_install=can_install,
         has_mmdebstrap=shutil.which("mmdebstrap") is not None,
         images=images,
-        pullable=frozenset(name for name in ask_registry_for if name not in images and _is_pullable(name)),
+        pullable={
+            name: digest for name in ask_registry_for if name not in images and (digest := _offered_digest(name))
+        },
         proxy_variables=tuple(name for name in _PROXY_VARIABLES if os.environ.get(name)),
         networks=frozenset(network["Name"] for network in client.networks()),
         volumes=frozenset(volume["Name"] for volume in client.volumes()["Volumes"] or ()),
@@ -87,20 +89,25 @@ def _wanted_hashes(compose: Compose | None, directory: Path) -> Mapping[str, str
 
 def _images(client: docker.APIClient) -> Mapping[str, Image]:
     return {
-        tag: Image(image["Id"], image["Labels"] or {})
+        tag: Image(image["Id"], image["Labels"] or {}, _pulled_digest(image))
         for image in client.images()
         for tag in image["RepoTags"] or ()
         for tag in (tag, tag.removesuffix(":latest"))
     }
 
 
-def _is_pullable(name: str) -> bool:
+def _pulled_digest(image: Mapping[str, Any]) -> str:
+    return next((name.partition("@")[2] for name in image["RepoDigests"] or ()), "")
+
+
+def _offered_digest(name: str) -> str | None:
     """Asks the registry through the engine, which is who would pull, with its proxy and its certificates."""
     try:
-        docker.from_env(timeout=_REGISTRY_TIMEOUT).api.inspect_distribution(name)  # type: ignore[no-untyped-call]
+        client = docker.from_env(timeout=_REGISTRY_TIMEOUT).api
+        answer = client.inspect_distribution(name)  # type: ignore[no-untyped-call]
     except (docker.errors.APIError, requests.exceptions.RequestException):
-        return False
-    return True
+        return None
+    return str(answer["Descriptor"]["digest"])
 
 
 def _services(client: docker.APIClient, settings: Settings) -> Mapping[str, Container]:

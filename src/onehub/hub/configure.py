@@ -93,7 +93,7 @@ def _configure_servers(c: Config, settings: Settings) -> None:
             names.LABEL_DEPLOYMENT: settings.names.project,
             names.LABEL_KIND: "server",
             names.LABEL_USER: "{raw_username}",
-        }
+        },
     }
     c.ServerSpawner.extra_host_config = {
         # Removed by the spawner when it stops, not by Docker when it dies: the log of a failed start is evidence.

@@ -173,11 +173,11 @@ def checkup(**changes) -> Checkup:
             Finding("directory", "problem", "the lookup account is refused", "secrets/ad.env; then onehub up"),
         ),
         (
-            checkup(secret_modes={"secrets/ad.env": 0o644, "secrets/demo-people": 0o600}),
+            checkup(secret_modes={"secrets/ad.env": 0o640, "secrets/demo-people": 0o600}),
             Finding(
                 "file modes",
                 "problem",
-                "secrets/ad.env is readable for others (mode 0644)",
+                "secrets/ad.env is readable for others (mode 0640)",
                 "chmod 600 secrets/ad.env",
             ),
         ),
@@ -203,6 +203,10 @@ def checkup(**changes) -> Checkup:
 )
 def test_what_a_closer_look_tells(checkup, finding):
     assert findings_besides_ok(make_host(), checkup) == [finding]
+
+
+def test_a_hub_that_does_not_tell_its_settings_is_not_called_outdated():
+    assert findings_besides_ok(make_host(hub_digest=None)) == []
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def tags(plan) -> list[str]:
     ("facts", "base"),
     [
         (Facts(images={names.BASE_IMAGE: Image("base")}), ()),
-        (Facts(pullable=frozenset({names.BASE_IMAGE})), (PULL_BASE,)),
+        (Facts(pullable={names.BASE_IMAGE: "sha256:base"}), (PULL_BASE,)),
         (Facts(has_mmdebstrap=True), MAKE_BASE),
         (Facts(), (INSTALL_MMDEBSTRAP, *MAKE_BASE)),
     ],
@@ -111,7 +111,7 @@ def test_the_seeds_network_and_volume_are_adopted(networks, volumes, plan):
 
 
 def test_a_pulled_notebook_gets_our_layer():
-    pull, layer = plan_notebook(OWN, Facts(pullable=frozenset({UPSTREAM})), CONTEXTS, "tensorflow")
+    pull, layer = plan_notebook(OWN, Facts(pullable={UPSTREAM: "sha256:new"}), CONTEXTS, "tensorflow")
     assert pull == Run(("docker", "pull", UPSTREAM), "the notebook image of the Jupyter project")
     assert layer == BuildImage(
         "jupyterhub-user",
@@ -137,6 +137,9 @@ def test_a_notebook_that_is_there_is_neither_pulled_nor_built_again():
     here = {UPSTREAM: Image("1")}
     images = here | built(plan_notebook(OWN, Facts(images=here), CONTEXTS, "tensorflow"))
     assert plan_notebook(OWN, Facts(images=images), CONTEXTS, "tensorflow") == ()
+    pulled = {UPSTREAM: Image("1", digest="sha256:new")}
+    images = pulled | built(plan_notebook(OWN, Facts(pullable={UPSTREAM: "sha256:new"}), CONTEXTS, "tensorflow"))
+    assert plan_notebook(OWN, Facts(images=images), CONTEXTS, "tensorflow") == ()
     images = built(plan_notebook(OWN, EMPTY, CONTEXTS, "minimal"))
     assert plan_notebook(OWN, Facts(images=images), CONTEXTS, "minimal") == ()
 
@@ -145,6 +148,7 @@ def test_a_notebook_that_is_there_is_neither_pulled_nor_built_again():
     ("settings", "image"),
     [
         (OWN, Image("2")),  # the same tag, loaded anew
+        (OWN, Image("2", digest="sha256:new")),  # or pulled
         (make_settings(servers={"jupyterhub_version": "6.1.0"}), Image("1")),
     ],
 )

@@ -13,7 +13,8 @@ from onehub.core.errors import HostNotReady
 from onehub.core.facts import Compose, Facts, Image, Server
 from onehub.core.lifecycle import plan_demo_files, plan_down, plan_engine, plan_init, plan_up
 from onehub.core.plan import Run, WaitHealthy, Write
-from tests.unit.examples import DEMO, OWN, make_container, make_host, make_settings
+from onehub.core.settings import load
+from tests.unit.examples import DEMO, OWN, lay_out, make_container, make_host, make_settings
 
 HERE = Path("/srv/hub")
 DEBIAN_12 = Compose(("docker-compose",), "1.29.2")
@@ -48,12 +49,19 @@ def with_service(service: str, **changes):
 @pytest.mark.parametrize(
     ("facts", "plan"),
     [
-        (make_host(services={}), (start("hub", "proxy"), wait("jupyterhub", "jupyterhub-proxy"))),
+        (
+            make_host(services={}, hub_digest=None),
+            (start("hub", "proxy"), wait("jupyterhub", "jupyterhub-proxy")),
+        ),
         (
             make_host(services={"hub": make_container("hub")}),
             (start("proxy"), wait("jupyterhub-proxy", "jupyterhub")),
         ),
         (with_service("proxy", state="exited"), (start("proxy"), wait("jupyterhub-proxy", "jupyterhub"))),
+        (
+            replace(with_service("proxy", config_hash="old"), port_owner="the container jupyterhub-proxy"),
+            (start("proxy"), wait("jupyterhub-proxy", "jupyterhub")),
+        ),
         (with_service("hub", config_hash="old"), (start("hub"), wait("jupyterhub"))),
         (with_service("hub", image_id="old"), (start("hub"), wait("jupyterhub"))),
         (make_host(wanted_hashes={"hub": "new", "proxy": "h"}), (start("hub"), wait("jupyterhub"))),
@@ -227,6 +235,12 @@ def test_the_demo_never_overwrites_a_file(existing):
     assert {str(step.path.relative_to(HERE)): step.mode for step in plan} == {
         name: mode for name, mode in DEMO_FILES.items() if name not in existing
     }
+
+
+def test_the_demos_files_are_good_settings(tmp_path):
+    for step in plan_demo_files(tmp_path, frozenset(), lambda: "x"):
+        lay_out(tmp_path, {str(step.path.relative_to(tmp_path)): step.text})
+    assert load(tmp_path, {}).is_demo
 
 
 def test_every_password_of_the_demo_is_new_and_none_is_shown():

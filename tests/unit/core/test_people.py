@@ -71,6 +71,8 @@ def test_spellings_of_the_same_dn(one, same):
         (SCIENCE, SCIENCE.replace("Data Science", "DataScience")),
         (r"CN=a\,OU=b,DC=x", "CN=a,OU=b,DC=x"),
         (r"CN=a\\,OU=b,DC=x", r"CN=a\,OU=b,DC=x"),
+        (r"CN=a\ ,OU=b,DC=x", r"CN=a\,OU=b,DC=x"),
+        (r"CN=Smith\, Jane,DC=x", r"CN=Smith\,Jane,DC=x"),
     ],
 )
 def test_different_dns_stay_different(one, another):
