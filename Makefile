@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 ONEHUB := .venv/bin/onehub
 
-.PHONY: help demo build notebook_image up down status doctor check test format lock clean
+.PHONY: help demo build notebook_image up down status doctor check lint unit test bench format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z_]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -31,10 +31,15 @@ doctor: .venv/cli ## look for problems, with the fix for each
 	@$(ONEHUB) doctor
 
 check: .venv/dev ## format, lint, types, imports, unit tests: seconds
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
+
+lint: .venv/dev
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
-	@.venv/bin/lint-imports --no-logo --verbose >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@.venv/bin/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@.venv/bin/mypy --no-error-summary
+
+unit: .venv/dev
 	@.venv/bin/pytest --quiet tests/unit
 
 test: .venv/dev ## everything: check, then the real thing with Docker

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from onehub.core import images, names, sources
@@ -61,8 +62,8 @@ def demo(deployment: Deployment, dry_run: bool) -> None:
 def _show_result(deployment: Deployment, settings: Settings) -> None:
     lines = (deployment.directory / DEMO_PEOPLE_FILE).read_text(encoding="utf-8").splitlines()
     table = Table("name", "password", "who", box=None, pad_edge=False)
-    for name, password in (line.split(maxsplit=1) for line in lines if line.strip()):
-        table.add_row(name, password, _WHO.get(name, ""))
+    for name, _, password in (line.partition(" ") for line in lines if line.strip()):
+        table.add_row(escape(name), escape(password), _WHO.get(name, ""))
     data.print(f"\nThe hub is up:  http://127.0.0.1:{settings.names.port}\n")
     data.print(table)
     data.print("\nNext: sign in as alice, or `make status`; `make down` stops it and keeps all work.")

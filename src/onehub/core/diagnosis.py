@@ -152,11 +152,11 @@ def _directory(settings: Settings, checkup: Checkup) -> Iterable[Finding]:
     elif not settings.is_demo:
         yield Finding("dns", "ok", f"{server} is {', '.join(checkup.directory_addresses)}")
     if checkup.directory_answer is None:
-        yield Finding("directory", "warning", "not asked, as the hub is not up", "onehub up")
+        yield Finding("lookup account", "warning", "not asked, as the hub is not up", "onehub up")
     elif checkup.directory_answer:
-        yield Finding("directory", "problem", checkup.directory_answer, "secrets/ad.env; then onehub up")
+        yield Finding("lookup account", "problem", checkup.directory_answer, "secrets/ad.env; then onehub up")
     else:
-        yield Finding("directory", "ok", f"{server} answers over verified TLS and takes the lookup account")
+        yield Finding("lookup account", "ok", f"{server} answers over verified TLS and takes the lookup account")
 
 
 def _files(checkup: Checkup) -> Iterable[Finding]:

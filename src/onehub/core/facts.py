@@ -63,6 +63,7 @@ class Facts:
     engine: str | None = None
     compose: Compose | None = None
     can_install: bool = False
+    has_dockerd: bool = False
     has_mmdebstrap: bool = False
     images: Mapping[str, Image] = field(default_factory=dict)
     pullable: Mapping[str, str] = field(default_factory=dict)

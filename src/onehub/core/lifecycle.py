@@ -9,11 +9,12 @@ from . import names, sources
 from .errors import HostNotReady
 from .facts import Facts
 from .images import APT_INSTALL, plan_storage
-from .plan import Plan, Run, Step, WaitHealthy, Write
+from .plan import Plan, Run, Step, WaitEngine, WaitHealthy, Write
 from .settings import DEMO_DIRECTORY, Settings
 
 DEMO_PEOPLE_FILE = "secrets/demo-people"
 _DEMO_NAMES = ("ada", "alice", "bob", "carol", "mallory")
+_ENGINE_WITHIN = 60
 _HEALTHY_WITHIN = 120
 """Seconds; a cold start on two busy cores takes about 15."""
 
@@ -47,13 +48,16 @@ def plan_engine(facts: Facts) -> Plan:
             f"{missing}, and only root on Debian or Ubuntu can have it installed from here",
             "install Docker Engine and Compose, start them, then try again",
         )
-    packages = ("docker.io", "docker-compose") if not facts.engine else ("docker-compose",)
-    steps = [
-        Run(("apt-get", "update", "--quiet"), "fresh package lists"),
-        Run(APT_INSTALL + packages, "Docker Engine and Compose from the distribution"),
-    ]
+    docker = () if facts.engine or facts.has_dockerd else ("docker.io",)
+    compose = () if facts.compose else ("docker-compose",)
+    packages = (*docker, *compose)
+    steps: list[Step] = []
+    if packages:
+        steps.append(Run(("apt-get", "update", "--quiet"), "fresh package lists"))
+        steps.append(Run(APT_INSTALL + packages, "Docker from this system's packages"))
     if not facts.engine:
         steps.append(Run(("service", "docker", "start"), "the engine, also where there is no systemd"))
+        steps.append(WaitEngine(_ENGINE_WITHIN, "until it answers"))
     return tuple(steps)
 
 
@@ -93,6 +97,9 @@ def plan_up(settings: Settings, facts: Facts) -> Plan:
     if stale:
         profile = ("--profile", names.DEMO_PROFILE) if settings.is_demo else ()
         steps.append(Run((*compose, *profile, "up", "--detach"), f"start or renew {', '.join(stale)}"))
+    left_over = None if settings.is_demo else facts.services.get("directory")
+    if left_over:
+        steps.append(Run(("docker", "rm", "--force", left_over.name), "people come from your own directory now"))
     if "hub" not in stale and facts.hub_digest != settings.digest():
         argv = ("docker", "restart", settings.names.hub_container)
         steps.append(Run(argv, "the settings changed; servers keep running"))

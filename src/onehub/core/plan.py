@@ -66,5 +66,16 @@ class WaitHealthy:
         return f"wait for {', '.join(self.containers)} (at most {self.seconds} s)"
 
 
-Step = Run | Write | BuildImage | WaitHealthy
+@dataclass(frozen=True)
+class WaitEngine:
+    """Wait until Docker answers."""
+
+    seconds: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"wait for Docker (at most {self.seconds} s)"
+
+
+Step = Run | Write | BuildImage | WaitHealthy | WaitEngine
 Plan = tuple[Step, ...]

@@ -310,7 +310,11 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
         empty = sources.ALLOWED_GROUPS if access.people else sources.USERLIST
         message = "is empty, but access.require = 'all' asks for both lists: nobody could sign in"
         yield "access.require", Problem(empty, message)
-    if ad.server and not settings.is_demo and {entry.name for entry in access.people} >= sources.DEMO_PEOPLE:
+    if not ad.lookup_user and len(ad.bind_templates) > 1:
+        # Trying one after the other would count several failed binds for one wrong password, and lock accounts.
+        message = f"holds {len(ad.bind_templates)} templates; without a lookup account keep the one that fits"
+        yield "directory.bind_templates", Problem(sources.BIND_TEMPLATES, message)
+    if ad.server and not settings.is_demo and access.people == sources.DEMO_PEOPLE:
         yield "access.people", Problem(sources.USERLIST, "still names the demo's people; replace them with yours")
     if ad.ca_file and not settings.is_demo and not (directory / ad.ca_file).is_file():
         yield "directory.ca_file", Problem("onehub.toml: directory.ca_file", f"there is no file {ad.ca_file!r}")

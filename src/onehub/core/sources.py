@@ -25,9 +25,6 @@ USERLIST = "userlist"
 ALLOWED_GROUPS = "ad_allowed_groups"
 BIND_TEMPLATES = "ad_bind_dn_template"
 
-DEMO_PEOPLE = frozenset({"ada", "alice"})
-"""Whom the demo's userlist names."""
-
 DOTENV_VARIABLES = {
     "COMPOSE_PROJECT_NAME": "names.project",
     "HUB_CONTAINER_NAME": "names.hub_container",
@@ -71,6 +68,10 @@ class Named:
 
     name: str
     admin: bool = False
+
+
+DEMO_PEOPLE = (Named("ada", admin=True), Named("alice"))
+"""Whom the demo's userlist names; must not be left over where people come from another directory."""
 
 
 @dataclass(frozen=True)

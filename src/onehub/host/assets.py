@@ -18,6 +18,7 @@ IMAGES = ("hub", "proxy", "directory", "notebook", "singleuser")
 DEPLOYMENT_FILES = {
     "compose.yaml": "compose.yaml",
     ".env": ".env",
+    ".gitignore": ".gitignore",
     "Makefile": "Makefile.deployment",
     "onehub.toml.example": "onehub.toml.example",
     "userlist.example": "userlist.example",

@@ -31,22 +31,21 @@ def observe_engine(directory: Path) -> Facts:
     return Facts(
         engine=client.version()["Version"] if client else None,
         compose=_compose(directory),
-        can_install=os.geteuid() == 0 and shutil.which("apt-get") is not None,
+        can_install=_can_install(),
+        has_dockerd=shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
     )
 
 
 def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str] = ()) -> Facts:
     """Everything the plans need. Registries are asked only for the named images, and only if those are not here."""
     client, compose = _client(), _compose(directory)
-    can_install = os.geteuid() == 0 and shutil.which("apt-get") is not None
     if client is None:
-        return Facts(compose=compose, can_install=can_install)
+        return Facts(compose=compose)
     images = _images(client)
     services = _services(client, settings)
     return Facts(
         engine=client.version()["Version"],
         compose=compose,
-        can_install=can_install,
         has_mmdebstrap=shutil.which("mmdebstrap") is not None,
         images=images,
         pullable={
@@ -61,6 +60,10 @@ def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str]
         servers=_servers(client, settings),
         port_owner=None if "proxy" in services else _port_owner(client, settings.names.port),
     )
+
+
+def _can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def _client() -> docker.APIClient | None:
@@ -144,7 +147,10 @@ def _servers(client: docker.APIClient, settings: Settings) -> tuple[Server, ...]
 def _hub_digest(client: docker.APIClient, hub: Container | None) -> str | None:
     if hub is None or hub.state != "running":
         return None
-    job = client.exec_create(hub.name, ["cat", HUB_DIGEST_FILE], user="root")
+    try:
+        job = client.exec_create(hub.name, ["cat", HUB_DIGEST_FILE], user="root")
+    except docker.errors.APIError:
+        return None  # it stopped a moment ago
     return client.exec_start(job["Id"]).decode().strip()
 
 

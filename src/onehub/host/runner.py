@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 import docker
+import requests
 
 from onehub.core.errors import StepFailed
-from onehub.core.plan import BuildImage, Plan, Run, Step, WaitHealthy, Write
+from onehub.core.plan import BuildImage, Plan, Run, Step, WaitEngine, WaitHealthy, Write
 
 _LAST_LINES = 30
 """How much of a failed program's output the error repeats."""
@@ -65,7 +66,10 @@ class Runner:
             case BuildImage():
                 self._build(step)
             case WaitHealthy():
-                _wait_healthy(step)
+                with _telling_docker():
+                    _wait_healthy(step)
+            case WaitEngine():
+                _wait_engine(step)
 
     def _run(self, argv: Sequence[str]) -> None:
         last: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
@@ -148,6 +152,33 @@ def _telling_the_file() -> Iterator[None]:
         yield
     except OSError as error:
         raise StepFailed(f"  {error.strerror}: {error.filename}", _AGAIN) from error
+
+
+def _wait_engine(step: WaitEngine) -> None:
+    deadline = time.monotonic() + step.seconds
+    while not engine_answers():
+        if time.monotonic() > deadline:
+            raise StepFailed(
+                f"  Docker does not answer after {step.seconds} s", "`tail /var/log/docker.log` says why"
+            )
+        time.sleep(0.25)
+
+
+def engine_answers() -> bool:
+    """Whether there is a Docker engine."""
+    try:
+        docker.from_env(timeout=10).ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _telling_docker() -> Iterator[None]:
+    try:
+        yield
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise StepFailed(f"  Docker stopped answering: {error}", "`onehub doctor`") from error
 
 
 def _wait_healthy(step: WaitHealthy) -> None:

@@ -32,7 +32,8 @@ def main() -> None:
     try:
         settings = core_settings.load(DEPLOYMENT, os.environ)
     except OneHubError as error:
-        sys.exit(f"error: {error}\nhint: {error.hint}")
+        sys.stderr.write(f"error: {error}\n\nhint: {error.hint}\n")
+        sys.exit(error.exit_code)
     data = Path(settings.names.data_mount)
     groups = [_DOCKER_SOCKET.stat().st_gid] if _DOCKER_SOCKET.exists() else []
     _give([RUN, ROUTES, data, *data.iterdir()])

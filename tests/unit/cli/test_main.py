@@ -171,7 +171,7 @@ def test_a_failed_step_ends_with_5(onehub, tmp_path):
     answer = onehub("init", str(tmp_path))
     assert answer.code == 5
     assert answer.err.endswith(
-        f"error: step 8 of 8 failed: write {tmp_path}/secrets/ad.env.example (mode 0644)\n"
+        f"error: step 9 of 9 failed: write {tmp_path}/secrets/ad.env.example (mode 0644)\n"
         f"  File exists: {tmp_path}/secrets\n"
         "\n"
         "hint: mend the cause and repeat; done steps stay done\n"

@@ -38,14 +38,14 @@ def test_a_healthy_host_has_nothing_to_mend():
         Finding("disk", "ok", "100.0 GiB free"),
         Finding("memory", "ok", "16.0 GiB in all"),
         Finding("dns", "ok", "dc1.example.com is 10.0.0.1"),
-        Finding("directory", "ok", "dc1.example.com answers over verified TLS and takes the lookup account"),
+        Finding("lookup account", "ok", "dc1.example.com answers over verified TLS and takes the lookup account"),
         Finding("file modes", "ok", "the secrets are readable for their owner alone"),
     )
 
 
 def test_the_demo_has_a_directory_of_its_own_and_asks_no_dns():
     about = [finding.about for finding in examine(DEMO, make_host(DEMO), WELL)]
-    assert about.count("directory") == 2
+    assert about.count("directory") == 1
     assert "dns" not in about
 
 
@@ -166,11 +166,11 @@ def checkup(**changes) -> Checkup:
         ),
         (
             checkup(directory_answer=None),
-            Finding("directory", "warning", "not asked, as the hub is not up", "onehub up"),
+            Finding("lookup account", "warning", "not asked, as the hub is not up", "onehub up"),
         ),
         (
             checkup(directory_answer="the lookup account is refused"),
-            Finding("directory", "problem", "the lookup account is refused", "secrets/ad.env; then onehub up"),
+            Finding("lookup account", "problem", "the lookup account is refused", "secrets/ad.env; then onehub up"),
         ),
         (
             checkup(secret_modes={"secrets/ad.env": 0o640, "secrets/demo-people": 0o600}),

@@ -12,7 +12,7 @@ from onehub.core import names
 from onehub.core.errors import HostNotReady
 from onehub.core.facts import Compose, Facts, Image, Server
 from onehub.core.lifecycle import plan_demo_files, plan_down, plan_engine, plan_init, plan_up
-from onehub.core.plan import Run, WaitHealthy, Write
+from onehub.core.plan import Run, WaitEngine, WaitHealthy, Write
 from onehub.core.settings import load
 from tests.unit.examples import DEMO, OWN, lay_out, make_container, make_host, make_settings
 
@@ -179,7 +179,11 @@ def test_down_never_removes_a_volume(services, servers, compose):
 
 UPDATE = Run(("apt-get", "update", "--quiet"), "fresh package lists")
 APT = ("apt-get", "install", "--yes", "--quiet", "--no-install-recommends")
-FROM_DISTRIBUTION = "Docker Engine and Compose from the distribution"
+FROM_DISTRIBUTION = "Docker from this system's packages"
+START = (
+    Run(("service", "docker", "start"), "the engine, also where there is no systemd"),
+    WaitEngine(60, "until it answers"),
+)
 
 
 @pytest.mark.parametrize(
@@ -188,12 +192,9 @@ FROM_DISTRIBUTION = "Docker Engine and Compose from the distribution"
         (make_host(), ()),
         (
             ROOT_ON_DEBIAN,
-            (
-                UPDATE,
-                Run((*APT, "docker.io", "docker-compose"), FROM_DISTRIBUTION),
-                Run(("service", "docker", "start"), "the engine, also where there is no systemd"),
-            ),
+            (UPDATE, Run((*APT, "docker.io", "docker-compose"), FROM_DISTRIBUTION), *START),
         ),
+        (replace(ROOT_ON_DEBIAN, has_dockerd=True, compose=Compose(("docker-compose",), "1.29.2")), START),
         (
             replace(ROOT_ON_DEBIAN, engine="20.10.5"),
             (UPDATE, Run((*APT, "docker-compose"), FROM_DISTRIBUTION)),
