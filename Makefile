@@ -46,6 +46,9 @@ test: .venv/dev ## everything: check, then the real thing with Docker
 	@$(MAKE) --no-print-directory check
 	@.venv/bin/pytest tests
 
+bench: demo ## measure, beside the alternative, in the running demo
+	@.venv/bin/python bench/routes.py
+
 format: .venv/dev ## format the code
 	@.venv/bin/ruff format --quiet .
 	@.venv/bin/ruff check --fix --quiet .

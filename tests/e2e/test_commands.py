@@ -107,6 +107,21 @@ def test_exported_variables_win_under_plain_compose(deployment, person, visitor)
     assert person("alice").is_signed_in()
 
 
+def test_an_exported_password_wins_and_stays_out_of_docker_inspect(deployment, visitor):
+    kept = deployment.directory / "secrets" / "exported.env"
+    exported = {"AD_LOOKUP_SEARCH_PASSWORD": "wrong-but-exported"}
+    try:
+        deployment.onehub("up", **exported)
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert "wrong-but-exported" not in json.dumps(inspect("container", deployment.hub))
+        assert visitor("alice").sign_in(deployment.passwords()["alice"]).status_code == 503
+        assert "nothing to do" in deployment.onehub("up", "--dry-run", **exported).stderr
+    finally:
+        deployment.onehub("up")
+    assert not kept.exists()
+    assert visitor("alice").sign_in(deployment.passwords()["alice"]).status_code == 302
+
+
 def test_down_keeps_every_volume_and_up_brings_everybody_back(deployment, person):
     alice = person("alice")
     alice.start()

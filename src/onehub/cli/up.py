@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from onehub.core.lifecycle import plan_down, plan_up
+from onehub.core import sources
+from onehub.core.lifecycle import LOOKUP_PASSWORD, plan_down, plan_exported, plan_up
 
 from .console import talk
 from .deployment import Deployment, dry_run_option, pass_deployment
@@ -18,7 +21,13 @@ def up(deployment: Deployment, dry_run: bool) -> None:
     settings = deployment.settings()
     deployment.running_facts(settings)
     with deployment.operation(dry_run):
-        plan = plan_up(settings, deployment.facts(settings))
+        kept = deployment.directory / sources.EXPORTED
+        plan = plan_exported(
+            deployment.directory,
+            os.environ.get(LOOKUP_PASSWORD, ""),
+            kept.read_text(encoding="utf-8") if kept.exists() else "",
+        )
+        plan += plan_up(settings, deployment.facts(settings))
         deployment.apply(plan, dry_run=dry_run)
     if not dry_run:
         talk.print("the hub is up" if plan else "the hub is up already; nothing to do")

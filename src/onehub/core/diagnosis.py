@@ -168,7 +168,7 @@ def _files(checkup: Checkup) -> Iterable[Finding]:
     if not loose:
         yield Finding("file modes", "ok", "the secrets are readable for their owner alone")
     if checkup.exported_password:
-        message = "AD_LOOKUP_SEARCH_PASSWORD is exported, so `docker inspect` would show it"
+        message = "AD_LOOKUP_SEARCH_PASSWORD is exported: plain `docker compose` shows it in `docker inspect`"
         yield Finding("exports", "warning", message, "put it into secrets/ad.env (mode 0600) and unset it")
     for file in checkup.unreadable_lists:
         message = f"{file} is not readable for the hub, so edits wait for a restart"

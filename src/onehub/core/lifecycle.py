@@ -12,6 +12,7 @@ from .images import APT_INSTALL, plan_storage
 from .plan import Plan, Run, Step, WaitEngine, WaitHealthy, Write
 from .settings import DEMO_DIRECTORY, Settings
 
+LOOKUP_PASSWORD = "AD_LOOKUP_SEARCH_PASSWORD"  # noqa: S105 (a variable's name)
 DEMO_PEOPLE_FILE = "secrets/demo-people"
 _DEMO_NAMES = ("ada", "alice", "bob", "carol", "mallory")
 _ENGINE_WITHIN = 60
@@ -80,6 +81,20 @@ def plan_demo_files(directory: Path, existing: frozenset[str], new_password: Cal
     return tuple(
         Write(directory / name, text, mode, why) for name, (text, mode, why) in wanted.items() if name not in existing
     )
+
+
+def plan_exported(directory: Path, password: str, kept: str) -> Plan:
+    """Keep an exported lookup password in a private file for the hub: Compose would show it in `docker inspect`.
+
+    `password` is what is exported, `kept` the text of the file; both may be empty.
+    """
+    path = directory / sources.EXPORTED
+    text = sources.exported_line(LOOKUP_PASSWORD, password) if password else ""
+    if text == kept:
+        return ()
+    if not text:
+        return (Run(("rm", "--force", str(path)), f"{LOOKUP_PASSWORD} is no longer exported"),)
+    return (Write(path, text, 0o600, f"{LOOKUP_PASSWORD} is exported; the hub reads it here"),)
 
 
 def plan_up(settings: Settings, facts: Facts) -> Plan:

@@ -21,6 +21,8 @@ from .errors import Problem
 TOML = "onehub.toml"
 DOTENV = ".env"
 AD_ENV = "secrets/ad.env"
+EXPORTED = "secrets/exported.env"
+"""What `onehub up` found exported and keeps for the hub, over `ad.env`; written and removed by `up` alone."""
 USERLIST = "userlist"
 ALLOWED_GROUPS = "ad_allowed_groups"
 BIND_TEMPLATES = "ad_bind_dn_template"
@@ -106,7 +108,7 @@ def read(directory: Path, environ: Mapping[str, str]) -> Found:
     """Every layer, later ones over earlier ones."""
     found = Found()
     _read_toml(directory, found)
-    for file, variables in ((DOTENV, DOTENV_VARIABLES), (AD_ENV, AD_VARIABLES)):
+    for file, variables in ((DOTENV, DOTENV_VARIABLES), (AD_ENV, AD_VARIABLES), (EXPORTED, AD_VARIABLES)):
         _read_env(directory, file, variables, found)
     lists = read_lists(directory)
     found.problems += lists.problems
@@ -128,6 +130,12 @@ def read_lists(directory: Path) -> Lists:
             problems.append(Problem(USERLIST, f"{name!r} is named twice"))
     groups = tuple(_parsed(directory, ALLOWED_GROUPS, _dn, problems))
     return Lists(people, groups, tuple(problems))
+
+
+def exported_line(variable: str, value: str) -> str:
+    """A line that the `.env` grammar reads back as exactly this value."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{variable}='{escaped}'\n"
 
 
 def _read_toml(directory: Path, found: Found) -> None:

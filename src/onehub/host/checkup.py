@@ -12,7 +12,7 @@ from pathlib import Path
 from onehub.core import names, sources
 from onehub.core.diagnosis import Checkup
 from onehub.core.facts import Facts
-from onehub.core.lifecycle import DEMO_PEOPLE_FILE
+from onehub.core.lifecycle import DEMO_PEOPLE_FILE, LOOKUP_PASSWORD
 from onehub.core.settings import Settings
 
 from .runner import capture
@@ -28,7 +28,7 @@ def observe_checkup(settings: Settings, facts: Facts, directory: Path) -> Checku
         free_disk=shutil.disk_usage(_DOCKER_ROOT if _DOCKER_ROOT.is_dir() else "/").free,
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         secret_modes=_secret_modes(directory),
-        exported_password="AD_LOOKUP_SEARCH_PASSWORD" in os.environ,
+        exported_password=LOOKUP_PASSWORD in os.environ,
         unreadable_lists=_unreadable_lists(directory),
         directory_addresses=() if settings.is_demo else _addresses(settings.directory.server),
         directory_answer=_ask_directory(facts, directory),
@@ -37,7 +37,7 @@ def observe_checkup(settings: Settings, facts: Facts, directory: Path) -> Checku
 
 
 def _secret_modes(directory: Path) -> dict[str, int]:
-    files = (sources.AD_ENV, DEMO_PEOPLE_FILE)
+    files = (sources.AD_ENV, sources.EXPORTED, DEMO_PEOPLE_FILE)
     return {file: stat.S_IMODE((directory / file).stat().st_mode) for file in files if (directory / file).exists()}
 
 

@@ -17,6 +17,7 @@ import docker
 import requests
 
 from onehub.core.errors import StepFailed
+from onehub.core.lifecycle import LOOKUP_PASSWORD
 from onehub.core.plan import BuildImage, Plan, Run, Step, WaitEngine, WaitHealthy, Write
 
 _LAST_LINES = 30
@@ -73,14 +74,11 @@ class Runner:
 
     def _run(self, argv: Sequence[str]) -> None:
         last: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
-        # Debian's service and apt helpers live in sbin; questions would wait for ever.
-        environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        environ["PATH"] = environ.get("PATH", "") + os.pathsep + "/usr/sbin" + os.pathsep + "/sbin"
         try:
             process = subprocess.Popen(
                 argv,
                 cwd=self._directory,
-                env=environ,
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -113,6 +111,7 @@ def capture(argv: Sequence[str], directory: Path, timeout: float = 20) -> str | 
         done = subprocess.run(
             argv,
             cwd=directory,
+            env=_environment(),
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -127,6 +126,14 @@ def capture(argv: Sequence[str], directory: Path, timeout: float = 20) -> str | 
 def follow(argv: Sequence[str], directory: Path) -> int:
     """Let a program talk to the operator's terminal directly; its exit code."""
     return subprocess.run(argv, cwd=directory, check=False).returncode
+
+
+def _environment() -> dict[str, str]:
+    """What programs see: without the lookup password, which none needs and Compose would hand to `docker inspect`."""
+    environ = {name: value for name, value in os.environ.items() if name != LOOKUP_PASSWORD}
+    # Debian's service and apt helpers live in sbin; questions would wait for ever.
+    path = os.pathsep.join((environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    return environ | {"DEBIAN_FRONTEND": "noninteractive", "PATH": path}
 
 
 def write_atomically(path: Path, text: str, mode: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,6 @@ from onehub.core.people import Person
 from onehub.core.settings import DEMO_CA_FILE, Settings
 from onehub.core.settings import Directory as DirectorySettings
 
-_SYSTEM_CAS = "/etc/ssl/certs"
 _INVALID_CREDENTIALS = 49
 _NESTING_DEPTH = 10
 _GROUP_LIMIT = 1000
@@ -81,7 +80,7 @@ class LdapDirectory:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A conversation; closes its connections. Raises DirectoryDown."""
-        dialogue = _LdapSession(self._settings, self._server(), self._login_attribute)
+        dialogue = _LdapSession(self._settings, self._ca_file, self._login_attribute)
         try:
             yield dialogue
         except (LDAPException, OSError) as error:
@@ -90,22 +89,28 @@ class LdapDirectory:
         finally:
             dialogue.close()
 
-    def _server(self) -> Server:
-        tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=self._ca_file, ca_certs_path=_SYSTEM_CAS)
-        return Server(
-            self._settings.server,
-            port=self._settings.effective_port,
-            use_ssl=self._settings.tls == "ldaps",
-            tls=tls,
-            get_info=NONE,  # the schema is 100 KB at every bind, and nobody reads it
-            connect_timeout=self._settings.connect_timeout,
-        )
+
+class _VerifiedTls(Tls):
+    """TLS by the standard library's rules: certificate and host name verified in the handshake, TLS 1.2 or newer.
+
+    ldap3's own wrapping leaves the name to a second look and the sockets that fail it open.
+    """
+
+    def __init__(self, ca_file: str | None) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._ca_file = ca_file
+
+    def wrap_socket(self, connection: Connection, do_handshake: bool = False) -> None:
+        context = ssl.create_default_context()
+        if self._ca_file:
+            context.load_verify_locations(self._ca_file)
+        connection.socket = context.wrap_socket(connection.socket, server_hostname=connection.server.host)
 
 
 class _LdapSession:
-    def __init__(self, settings: DirectorySettings, server: Server, login_attribute: str) -> None:
+    def __init__(self, settings: DirectorySettings, ca_file: str | None, login_attribute: str) -> None:
         self._settings = settings
-        self._server = server
+        self._ca_file = ca_file
         self._login_attribute = login_attribute
         self._opened: list[Connection] = []
         self._reader: Connection | None = None
@@ -169,7 +174,7 @@ class _LdapSession:
     def _open(self, user: str, password: str) -> Connection | None:
         """A bound connection over verified TLS, or None if the password is wrong."""
         connection = Connection(
-            self._server,
+            self._server(),
             user=user,
             password=password,
             receive_timeout=self._settings.answer_timeout,
@@ -187,10 +192,24 @@ class _LdapSession:
             return None
         raise DirectoryDown(f"the directory refuses to check a password: {connection.result['description']}")
 
+    def _server(self) -> Server:
+        # A new one each time: ldap3 takes a server that answered once for one that answers.
+        return Server(
+            self._settings.server,
+            port=self._settings.effective_port,
+            use_ssl=self._settings.tls == "ldaps",
+            tls=_VerifiedTls(self._ca_file),
+            get_info=NONE,  # the schema is 100 KB at every bind, and nobody reads it
+            connect_timeout=self._settings.connect_timeout,
+        )
+
     def close(self) -> None:
         for connection in self._opened:
-            if not connection.closed:
+            # A connection that failed has told why already, and cannot say good-bye in order.
+            with suppress(LDAPException, OSError):
                 connection.unbind()
+            if connection.socket is not None:
+                connection.socket.close()
 
 
 def _reason(error: Exception) -> str:

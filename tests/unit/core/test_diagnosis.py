@@ -186,7 +186,7 @@ def checkup(**changes) -> Checkup:
             Finding(
                 "exports",
                 "warning",
-                "AD_LOOKUP_SEARCH_PASSWORD is exported, so `docker inspect` would show it",
+                "AD_LOOKUP_SEARCH_PASSWORD is exported: plain `docker compose` shows it in `docker inspect`",
                 "put it into secrets/ad.env (mode 0600) and unset it",
             ),
         ),

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from onehub.core import names
 from onehub.core.errors import HostNotReady
 from onehub.core.facts import Compose, Facts, Image, Server
-from onehub.core.lifecycle import plan_demo_files, plan_down, plan_engine, plan_init, plan_up
+from onehub.core.lifecycle import plan_demo_files, plan_down, plan_engine, plan_exported, plan_init, plan_up
 from onehub.core.plan import Run, WaitEngine, WaitHealthy, Write
 from onehub.core.settings import load
-from tests.unit.examples import DEMO, OWN, lay_out, make_container, make_host, make_settings
+from tests.unit.examples import DEMO, FILES, OWN, lay_out, make_container, make_host, make_settings
 
 HERE = Path("/srv/hub")
 DEBIAN_12 = Compose(("docker-compose",), "1.29.2")
@@ -250,3 +250,17 @@ def test_every_password_of_the_demo_is_new_and_none_is_shown():
     texts = "".join(step.text for step in plan)
     assert all(texts.count(f"secret{number}") == 1 for number in range(6))
     assert "secret0" not in f"{plan} {[str(step) for step in plan]}"
+
+
+@pytest.mark.parametrize("password", ["plain", "it's", "a\\'b", "x #y", 'quo"te', "$HOME", "\\"])
+def test_an_exported_password_is_kept_in_a_private_file_that_reads_back(tmp_path, password):
+    (step,) = plan_exported(tmp_path, password, "")
+    assert (step.path, step.mode) == (tmp_path / "secrets/exported.env", 0o600)
+    lay_out(tmp_path, FILES | {"secrets/exported.env": step.text})
+    assert load(tmp_path, {}).directory.lookup_password.get_secret_value() == password
+    assert plan_exported(tmp_path, password, step.text) == ()
+
+
+def test_a_password_that_is_no_longer_exported_is_forgotten(tmp_path):
+    (step,) = plan_exported(tmp_path, "", "AD_LOOKUP_SEARCH_PASSWORD='x'\n")
+    assert step.argv == ("rm", "--force", str(tmp_path / "secrets/exported.env"))
