@@ -86,7 +86,7 @@ async def test_an_image_whose_entry_point_starts_the_server_works(deployment, pe
     dockerfile = (
         "FROM jupyterhub-user\n"
         "USER root\n"
-        "RUN /usr/sbin/useradd --uid 4711 --no-create-home --home-dir /tmp worker\n"
+        "RUN rm -r /home/jovyan && /usr/sbin/useradd --uid 4711 --no-create-home --home-dir /tmp worker\n"
         "USER worker\nENV HOME=/tmp\nWORKDIR /tmp\n"
         'ENTRYPOINT ["jupyterhub-singleuser"]\nCMD []\n'
     )
