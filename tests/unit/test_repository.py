@@ -135,3 +135,9 @@ def test_the_locks_name_no_package_index_and_every_hash():
 
 def test_every_image_folder_is_one_that_we_build():
     assert {path.name for path in (ROOT / "images").iterdir() if path.is_dir()} == set(IMAGES)
+
+
+def test_the_hubs_jupyterhub_is_the_one_that_is_pinned():
+    pinned = re.search(r"(?m)^jupyterhub==(\S+)", (ROOT / "requirements/hub.txt").read_text())
+    assert pinned is not None
+    assert pinned[1] == names.JUPYTERHUB_VERSION

@@ -86,7 +86,7 @@ def _images(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Find
         yield Finding("images", "problem", f"not on this host: {', '.join(missing)}", "make build")
     else:
         yield Finding("images", "ok", "hub and proxy are on this host")
-    wanted, image = settings.servers.jupyterhub_version, settings.servers.image
+    wanted, image = names.JUPYTERHUB_VERSION, settings.servers.image
     if image not in facts.images:
         yield Finding("server image", "problem", f"{image} is not on this host", "make notebook_image")
     elif checkup.image_version is None:

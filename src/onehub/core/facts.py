@@ -64,6 +64,7 @@ class Facts:
     compose: Compose | None = None
     can_install: bool = False
     has_dockerd: bool = False
+    has_systemd: bool = False
     has_mmdebstrap: bool = False
     images: Mapping[str, Image] = field(default_factory=dict)
     pullable: Mapping[str, str] = field(default_factory=dict)

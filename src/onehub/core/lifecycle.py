@@ -15,6 +15,16 @@ from .settings import DEMO_DIRECTORY, Settings
 LOOKUP_PASSWORD = "AD_LOOKUP_SEARCH_PASSWORD"  # noqa: S105 (a variable's name)
 DEMO_PEOPLE_FILE = "secrets/demo-people"
 _DEMO_NAMES = ("ada", "alice", "bob", "carol", "mallory")
+_START_BY_SYSTEMD = Run(("systemctl", "start", "docker"), "the engine")
+# Not Debian's init script: it asks for limits that a container or a small virtual machine refuses, and gives up.
+_START_ALONE = Run(
+    (
+        *("start-stop-daemon", "--start", "--oknodo", "--background", "--make-pidfile"),
+        *("--pidfile", "/run/onehub-dockerd.pid", "--output", "/var/log/docker.log"),
+        *("--exec", "/usr/sbin/dockerd"),
+    ),
+    "the engine, as there is no systemd to do it",
+)
 _ENGINE_WITHIN = 60
 _HEALTHY_WITHIN = 120
 """Seconds; a cold start on two busy cores takes about 15."""
@@ -57,7 +67,7 @@ def plan_engine(facts: Facts) -> Plan:
         steps.append(Run(("apt-get", "update", "--quiet"), "fresh package lists"))
         steps.append(Run(APT_INSTALL + packages, "Docker from this system's packages"))
     if not facts.engine:
-        steps.append(Run(("service", "docker", "start"), "the engine, also where there is no systemd"))
+        steps.append(_START_BY_SYSTEMD if facts.has_systemd else _START_ALONE)
         steps.append(WaitEngine(_ENGINE_WITHIN, "until it answers"))
     return tuple(steps)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from onehub import __version__
 
+JUPYTERHUB_VERSION = "6.1.1"
+"""The hub's; requirements/hub.txt pins it."""
+
 BASE_IMAGE = "debian:trixie-slim"
 HUB_IMAGE = f"onehub/hub:{__version__}"
 PROXY_IMAGE = f"onehub/proxy:{__version__}"

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from . import sources
+from . import names, sources
 from .errors import Problem, SettingsError
 from .quantities import Duration, Size, format_size, parse_duration, parse_size
 
@@ -70,7 +70,7 @@ class Servers(Section):
     """The image that servers run (LOCAL_NOTEBOOK_IMAGE), built by `make notebook_image`."""
     upstream_image: str = "quay.io/jupyter/tensorflow-notebook:2025-03-14"
     """What LOCAL_NOTEBOOK_IMAGE is built on (DOCKER_NOTEBOOK_IMAGE)."""
-    jupyterhub_version: str = "6.1.1"
+    jupyterhub_version: str = names.JUPYTERHUB_VERSION
     """The `jupyterhub` package inside the image; the same as the hub's."""
     command: str = ""
     """Started in the container instead of the image's own command (DOCKER_SPAWN_CMD)."""

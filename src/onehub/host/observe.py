@@ -32,6 +32,7 @@ def observe_engine(directory: Path) -> Facts:
         engine=client.version()["Version"] if client else None,
         compose=_compose(directory),
         can_install=_can_install(),
+        has_systemd=Path("/run/systemd/system").is_dir(),
         has_dockerd=shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None,
     )
 

@@ -180,10 +180,13 @@ def test_down_never_removes_a_volume(services, servers, compose):
 UPDATE = Run(("apt-get", "update", "--quiet"), "fresh package lists")
 APT = ("apt-get", "install", "--yes", "--quiet", "--no-install-recommends")
 FROM_DISTRIBUTION = "Docker from this system's packages"
-START = (
-    Run(("service", "docker", "start"), "the engine, also where there is no systemd"),
-    WaitEngine(60, "until it answers"),
+ANSWERS = WaitEngine(60, "until it answers")
+ALONE = (
+    *("start-stop-daemon", "--start", "--oknodo", "--background", "--make-pidfile"),
+    *("--pidfile", "/run/onehub-dockerd.pid", "--output", "/var/log/docker.log"),
+    *("--exec", "/usr/sbin/dockerd"),
 )
+START = (Run(ALONE, "the engine, as there is no systemd to do it"), ANSWERS)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +197,11 @@ START = (
             ROOT_ON_DEBIAN,
             (UPDATE, Run((*APT, "docker.io", "docker-compose"), FROM_DISTRIBUTION), *START),
         ),
-        (replace(ROOT_ON_DEBIAN, has_dockerd=True, compose=Compose(("docker-compose",), "1.29.2")), START),
+        (replace(ROOT_ON_DEBIAN, has_dockerd=True, compose=DEBIAN_12), START),
+        (
+            replace(ROOT_ON_DEBIAN, has_dockerd=True, has_systemd=True, compose=DEBIAN_12),
+            (Run(("systemctl", "start", "docker"), "the engine"), ANSWERS),
+        ),
         (
             replace(ROOT_ON_DEBIAN, engine="20.10.5"),
             (UPDATE, Run((*APT, "docker-compose"), FROM_DISTRIBUTION)),
