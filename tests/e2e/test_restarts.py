@@ -78,6 +78,18 @@ def test_the_proxy_finds_its_routes_again(deployment, person):
     assert alice.is_signed_in()
 
 
+def test_a_broken_rules_file_is_written_anew(deployment, person):
+    alice = person("alice")
+    alice.start()
+    run("docker", "stop", deployment.hub)
+    spoil = ("sh", "-c", "printf '[http.routers.' > /srv/routes/rules.toml")
+    volume = f"{deployment.project}_routes:/srv/routes"
+    run("docker", "run", "--rm", "--volume", volume, "debian:trixie-slim", *spoil)
+    run("docker", "start", deployment.hub)
+    wait_until(lambda: healthy(deployment), "the hub answers again")
+    wait_until(lambda: reachable(alice), "alice's server is reachable again")
+
+
 def reachable(somebody) -> bool:
     """The one page of a server that asks the hub nothing."""
     try:

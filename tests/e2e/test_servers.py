@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .deployment import inspect, run
 
 
@@ -71,6 +73,35 @@ def test_the_home_belongs_to_the_images_user_whatever_made_it(deployment, person
     )
     assert listing.stdout.strip() == "1000:100"
     assert carol.read("old").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["container", "volume"])
+def test_what_belongs_to_another_deployment_is_never_touched(deployment, visitor, kind):
+    name = deployment.server("bob") if kind == "container" else deployment.home("bob2")
+    who = "bob" if kind == "container" else "bob2"
+    label = ("--label", "com.onehub.deployment=somebody-elses")
+    if kind == "container":
+        run("docker", "run", "--detach", "--name", name, *label, "debian:trixie-slim", "sleep", "600")
+    else:
+        run("docker", "volume", "create", *label, name)
+    try:
+        somebody = visitor("ada")
+        somebody.sign_in(deployment.passwords()["ada"])
+        somebody.hub("POST", f"/users/{who}")
+        answer = somebody.hub("POST", f"/users/{who}/server", {})
+        assert answer.status_code == 500
+        assert f"The {kind} {name} belongs to something else" in answer.text
+        if kind == "container":
+            assert inspect("container", name)["State"]["Running"]
+        else:
+            assert inspect("volume", name)["Labels"] == {"com.onehub.deployment": "somebody-elses"}
+    finally:
+        if kind == "container":
+            run("docker", "rm", "--force", name)
+        somebody.hub("DELETE", f"/users/{who}")
+        if kind == "volume":
+            run("docker", "rm", "--force", deployment.server(who), check=False)
+            run("docker", "volume", "rm", name)
 
 
 def test_a_server_cannot_reach_the_directory(deployment, person):

@@ -37,7 +37,7 @@ def test_compose_has_the_services_that_we_know():
 
 @each_service
 def test_every_image_has_our_version(service):
-    assert SERVICES[service]["image"] == f"onehub/{service}:{__version__}"
+    assert SERVICES[service]["image"] == f"localhost/onehub/{service}:{__version__}"
 
 
 @each_service

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 
 import click
@@ -9,7 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from onehub.core import images, names, sources
-from onehub.core.lifecycle import DEMO_PEOPLE_FILE, plan_demo_files, plan_engine, plan_up
+from onehub.core.lifecycle import (
+    DEMO_PEOPLE_FILE,
+    plan_demo_files,
+    plan_engine,
+    plan_up,
+    require_demo_or_nothing,
+    require_own_project,
+)
 from onehub.core.settings import Settings
 from onehub.host.observe import observe_engine
 
@@ -38,6 +46,7 @@ def demo(deployment: Deployment, dry_run: bool) -> None:
             talk.print("Docker or Compose is missing: installing them from this system's packages")
         existing = frozenset(name for name in _DEMO_FILES if (directory / name).exists())
         files = plan_demo_files(directory, existing, lambda: secrets.token_urlsafe(12))
+        require_demo_or_nothing(sources.read(directory, os.environ))
         deployment.apply((*engine, *files), dry_run=dry_run)
         if dry_run and (engine or files):
             talk.print("the images and services are planned once these are done")
@@ -46,6 +55,7 @@ def demo(deployment: Deployment, dry_run: bool) -> None:
         facts = deployment.facts(settings)
         if settings.servers.image not in facts.images:
             facts = deployment.facts(settings, [names.BASE_IMAGE, images.upstream_of(settings, "minimal")])
+        require_own_project(settings, facts)
         contexts = deployment.contexts(settings)
         plan = images.plan_services(settings, facts, contexts)
         plan += images.plan_demo_notebook(settings, facts, contexts)
@@ -67,5 +77,3 @@ def _show_result(deployment: Deployment, settings: Settings) -> None:
     data.print(f"\nThe hub is up:  http://127.0.0.1:{settings.names.port}\n")
     data.print(table)
     data.print("\nNext: sign in as alice, or `make status`; `make down` stops it and keeps all work.")
-    if not settings.is_demo:
-        talk.print("note: secrets/ad.env names your own directory, so the sample people are not used")

@@ -41,6 +41,6 @@ def status(deployment: Deployment, as_json: bool) -> None:
     data.print(table)
     data.print(f"\nservers: {len(facts.servers) or 'none'}")
     for server in facts.servers:
-        data.print(f"  {server.person}  {server.state}  {server.container}")
+        data.print(escape(f"  {server.person}  {server.state}  {server.container}"))
     if facts.hub_digest and not current:
         data.print("\nThe settings changed since the hub started: `onehub up` applies them; servers keep running.")

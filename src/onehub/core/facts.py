@@ -57,6 +57,7 @@ class Context:
 class Facts:
     """The host as it was a moment ago. `engine` is Docker's version, or None where no engine answers.
 
+    `other_directory` is the deployment that runs under our project's name, if it is not this one.
     `pullable` maps images that are not here to the digests that their registries offer.
     """
 
@@ -72,6 +73,7 @@ class Facts:
     networks: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
     services: Mapping[str, Container] = field(default_factory=dict)
+    other_directory: str | None = None
     wanted_hashes: Mapping[str, str] = field(default_factory=dict)
     hub_digest: str | None = None
     servers: tuple[Server, ...] = ()

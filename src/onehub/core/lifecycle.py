@@ -72,6 +72,16 @@ def plan_engine(facts: Facts) -> Plan:
     return tuple(steps)
 
 
+def require_demo_or_nothing(found: sources.Found) -> None:
+    """Raises HostNotReady in a directory with people of its own: the demo's must never get into it."""
+    server = found.values.get("directory", {}).get("server", DEMO_DIRECTORY)
+    if server != DEMO_DIRECTORY:
+        raise HostNotReady(
+            f"this deployment asks the directory {server!r}, so it is not for the demo's people",
+            "`onehub init DIR`, then `onehub -C DIR demo`",
+        )
+
+
 def plan_demo_files(directory: Path, existing: frozenset[str], new_password: Callable[[], str]) -> Plan:
     """The demo's passwords and access lists. Files that exist are the operator's and stay."""
     people = "".join(f"{name} {new_password()}\n" for name in _DEMO_NAMES)
@@ -107,9 +117,20 @@ def plan_exported(directory: Path, password: str, kept: str) -> Plan:
     return (Write(path, text, 0o600, f"{LOOKUP_PASSWORD} is exported; the hub reads it here"),)
 
 
+def require_own_project(settings: Settings, facts: Facts) -> None:
+    """Raises HostNotReady where the project's name belongs to another deployment on this host."""
+    if facts.other_directory:
+        raise HostNotReady(
+            f"the project {settings.names.project} runs from {facts.other_directory}, not from here",
+            "give this one names of its own in .env (COMPOSE_PROJECT_NAME, HUB_CONTAINER_NAME, HUB_PORT, …) and "
+            "prefixes in onehub.toml; or, if it moved here: `docker-compose down` before the move, `onehub up` after",
+        )
+
+
 def plan_up(settings: Settings, facts: Facts) -> Plan:
     """Do only what is missing. Raises HostNotReady."""
     compose = _compose(facts)
+    require_own_project(settings, facts)
     _require_images(settings, facts)
     expected = names.DEMO_SERVICES if settings.is_demo else names.SERVICES
     steps: list[Step] = list(plan_storage(settings, facts))
@@ -142,6 +163,7 @@ def plan_up(settings: Settings, facts: Facts) -> Plan:
 def plan_down(settings: Settings, facts: Facts) -> Plan:
     """Stop people's servers and the services. Homes, the database and every other volume stay."""
     compose = _compose(facts)
+    require_own_project(settings, facts)
     steps: list[Step] = []
     if facts.services:
         profile = ("--profile", names.DEMO_PROFILE)

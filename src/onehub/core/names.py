@@ -8,9 +8,10 @@ JUPYTERHUB_VERSION = "6.1.1"
 """The hub's; requirements/hub.txt pins it."""
 
 BASE_IMAGE = "debian:trixie-slim"
-HUB_IMAGE = f"onehub/hub:{__version__}"
-PROXY_IMAGE = f"onehub/proxy:{__version__}"
-DIRECTORY_IMAGE = f"onehub/directory:{__version__}"
+# `localhost/`: where such an image is missing, Docker asks nobody on the internet for one of that name.
+HUB_IMAGE = f"localhost/onehub/hub:{__version__}"
+PROXY_IMAGE = f"localhost/onehub/proxy:{__version__}"
+DIRECTORY_IMAGE = f"localhost/onehub/directory:{__version__}"
 
 LABEL_DEPLOYMENT = "com.onehub.deployment"
 LABEL_KIND = "com.onehub.kind"
@@ -32,4 +33,4 @@ UPSTREAM_FLAVOURS = {
 
 def notebook_image(flavour: str) -> str:
     """Our own notebook image, for hosts without a registry."""
-    return f"onehub/notebook-{flavour}:{__version__}"
+    return f"localhost/onehub/notebook-{flavour}:{__version__}"

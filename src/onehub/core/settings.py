@@ -314,7 +314,15 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
         # Trying one after the other would count several failed binds for one wrong password, and lock accounts.
         message = f"holds {len(ad.bind_templates)} templates; without a lookup account keep the one that fits"
         yield "directory.bind_templates", Problem(sources.BIND_TEMPLATES, message)
-    if ad.server and not settings.is_demo and access.people == sources.DEMO_PEOPLE:
+    if ad.server and not settings.is_demo and set(sources.DEMO_PEOPLE) <= set(access.people):
         yield "access.people", Problem(sources.USERLIST, "still names the demo's people; replace them with yours")
+    names, servers = settings.names, settings.servers
+    for volume in (names.data_volume, names.database_volume, f"{names.project}_"):
+        if volume.startswith(servers.home_prefix):
+            message = f"{servers.home_prefix!r} begins the name of {volume!r}: somebody's home could be that volume"
+            yield "servers.home_prefix", Problem("onehub.toml: servers.home_prefix", message)
+    if names.hub_container.startswith(servers.container_prefix):
+        message = f"{servers.container_prefix!r} begins {names.hub_container!r}: somebody's server could be the hub"
+        yield "servers.container_prefix", Problem("onehub.toml: servers.container_prefix", message)
     if ad.ca_file and not settings.is_demo and not (directory / ad.ca_file).is_file():
         yield "directory.ca_file", Problem("onehub.toml: directory.ca_file", f"there is no file {ad.ca_file!r}")

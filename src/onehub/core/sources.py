@@ -199,6 +199,12 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _text(directory: Path, file: str, problems: list[Problem]) -> str:
     """The file's text, empty if there is none; a Windows editor's byte order mark is skipped."""
+    if not (directory / file).resolve().is_relative_to(directory.resolve()):
+        # The hub would read defaults where the command line reads the file.
+        problems.append(
+            Problem(file, "is a link that leaves this folder, which is all that the hub's container sees")
+        )
+        return ""
     try:
         return (directory / file).read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):

@@ -56,6 +56,7 @@ def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str]
         networks=frozenset(network["Name"] for network in client.networks()),
         volumes=frozenset(volume["Name"] for volume in client.volumes()["Volumes"] or ()),
         services=services,
+        other_directory=_other_directory(client, settings, directory),
         wanted_hashes=_wanted_hashes(compose, directory),
         hub_digest=_hub_digest(client, services.get("hub")),
         servers=_servers(client, settings),
@@ -130,6 +131,15 @@ def _services(client: docker.APIClient, settings: Settings) -> Mapping[str, Cont
     return found
 
 
+def _other_directory(client: docker.APIClient, settings: Settings, directory: Path) -> str | None:
+    label = f"com.docker.compose.project={settings.names.project}"
+    places = {
+        row["Labels"].get("com.docker.compose.project.working_dir", "")
+        for row in client.containers(all=True, filters={"label": label})
+    }
+    return next((place for place in sorted(places) if place and Path(place).resolve() != directory.resolve()), None)
+
+
 def _servers(client: docker.APIClient, settings: Settings) -> tuple[Server, ...]:
     label = [f"{names.LABEL_DEPLOYMENT}={settings.names.project}", f"{names.LABEL_KIND}=server"]
     rows: list[dict[str, Any]] = client.containers(all=True, filters={"label": label})
@@ -141,6 +151,8 @@ def _servers(client: docker.APIClient, settings: Settings) -> tuple[Server, ...]
             row["Image"],
         )
         for row in rows
+        # Labels alone prove little: a commit of a server carries them, too.
+        if row["Names"][0].removeprefix("/").startswith(settings.servers.container_prefix)
     )
     return tuple(sorted(servers, key=lambda server: server.person))
 

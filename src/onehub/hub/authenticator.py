@@ -77,6 +77,10 @@ class DirectoryAuthenticator(Authenticator):
         """The hub's name for a login name."""
         return username.lower()
 
+    def validate_username(self, username: str) -> bool:
+        """No backtick, backslash or unprintable character: names become part of the proxy's rules."""
+        return username.isprintable() and not set("`\\") & set(username) and super().validate_username(username)
+
     async def authenticate(self, handler, data):
         """Returns JupyterHub's auth model, or None for a wrong name or password. Raises SignInRefused."""
         login = read_login(data.get("username", ""))
@@ -140,7 +144,8 @@ class DirectoryAuthenticator(Authenticator):
 
 def read_login(typed: str) -> str | None:
     """`Alice`, `EXAMPLE\\alice`, `alice@example.com` → `alice`; None for what cannot be a login name."""
-    name = typed.strip().rpartition("\\")[2].partition("@")[0]
+    # NFKC: full-width letters are plain ones to a directory, so they must be to the hub.
+    name = unicodedata.normalize("NFKC", typed).rpartition("\\")[2].partition("@")[0].strip()
     if not name or len(name) > _MAX_LOGIN or any(unicodedata.category(character)[0] == "C" for character in typed):
         return None
     return name.lower()

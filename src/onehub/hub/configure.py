@@ -39,6 +39,8 @@ def _configure_hub(c: Config, settings: Settings, data: Path) -> None:
     c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
     c.JupyterHub.db_url = f"sqlite:///{data / 'jupyterhub.sqlite'}"
     c.JupyterHub.log_level = settings.hub.log_level
+    # As long as a sign-in lasts: a token must not outlive its person's access by much.
+    c.JupyterHub.token_expires_in_max_seconds = 14 * 24 * 3600
     # A restart of the hub is nobody's business: servers, routes and sign-ins stay.
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.cleanup_proxy = False

@@ -41,7 +41,7 @@ def main() -> None:
     _write_private(SETTINGS_FILE, settings.to_json())
     _write_private(DIGEST_FILE, settings.digest())
     password = data / PROXY_PASSWORD
-    if not password.exists():
+    if not password.exists() or not password.stat().st_size:
         _write_private(password, secrets.token_hex(32))
     for name in AD_VARIABLES:
         os.environ.pop(name, None)

@@ -6,8 +6,10 @@ import asyncio
 import base64
 import hashlib
 import time
+from pathlib import Path
 
 from jupyterhub_traefik_proxy.fileprovider import TraefikFileProviderProxy
+from traitlets import default
 
 _POLL = 0.01
 """Seconds; Traefik applies a changed file within 30 to 90 ms, so this is when we know."""
@@ -15,6 +17,16 @@ _POLL = 0.01
 
 class RoutesProxy(TraefikFileProviderProxy):
     """Traefik's file provider, noticing a new route at once instead of by exponential back-off."""
+
+    @default("dynamic_config")
+    def _load_dynamic_config(self):
+        try:
+            return super()._load_dynamic_config()
+        except ValueError:
+            # A half-written or broken file must not keep the hub down; `check_routes` puts every route back.
+            self.log.exception("%s cannot be read, the routes are written anew", self.dynamic_config_file)
+            Path(self.dynamic_config_file).unlink()
+            return super()._load_dynamic_config()
 
     async def _wait_for_route(self, routespec: str) -> None:
         deadline = time.monotonic() + self.check_route_timeout

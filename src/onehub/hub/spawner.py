@@ -31,6 +31,16 @@ class ImageMissing(Exception):
         self.jupyterhub_message = "The server image is not installed. Please tell the people who run this service."
 
 
+class NotOurs(Exception):
+    """A container or volume of the name that we need belongs to something else. Nothing of it is touched."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(
+            f"the {what} {name} is not this deployment's: rename it, or change the prefix in onehub.toml"
+        )
+        self.jupyterhub_message = f"The {what} {name} belongs to something else. Please tell the people who run this."
+
+
 class ServerSpawner(DockerSpawner):
     """DockerSpawner that prepares the home before the first start."""
 
@@ -49,6 +59,18 @@ class ServerSpawner(DockerSpawner):
         """The name of the person's home volume."""
         return home_volume(self.home_prefix, self.user.name)
 
+    @property
+    def _deployment(self) -> str:
+        return self.extra_create_kwargs["labels"][LABEL_DEPLOYMENT]
+
+    async def get_object(self):
+        """The container, if it is ours. Raises NotOurs: JupyterHub would stop and remove what it finds."""
+        found = await super().get_object()
+        if found and found["Config"]["Labels"].get(LABEL_DEPLOYMENT) != self._deployment:
+            self.object_id = ""
+            raise NotOurs("container", self.object_name)
+        return found
+
     async def pull_image(self, image: str) -> None:
         """Check that the image is here. Raises ImageMissing."""
         try:
@@ -65,12 +87,11 @@ class ServerSpawner(DockerSpawner):
 
     async def create_object(self):
         """Create home and container; the home belongs to the image's user before anything runs in it."""
-        labels = {
-            LABEL_DEPLOYMENT: self.extra_create_kwargs["labels"][LABEL_DEPLOYMENT],
-            LABEL_KIND: "home",
-            LABEL_USER: self.user.name,
-        }
-        await self.docker("create_volume", self.home, labels=labels)
+        ours = {LABEL_DEPLOYMENT: self._deployment, LABEL_KIND: "home"}
+        volume = await self.docker("create_volume", self.home, labels=ours | {LABEL_USER: self.user.name})
+        found = volume["Labels"] or {}
+        if any(found.get(label, value) != value for label, value in ours.items()):  # none: a home of the seed
+            raise NotOurs("volume", self.home)
         created = await super().create_object()
         await self._own_home(created["Id"])
         return created

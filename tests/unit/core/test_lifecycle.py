@@ -8,10 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehub.core import names
+from onehub.core import names, sources
 from onehub.core.errors import HostNotReady
 from onehub.core.facts import Compose, Facts, Image, Server
-from onehub.core.lifecycle import plan_demo_files, plan_down, plan_engine, plan_exported, plan_init, plan_up
+from onehub.core.lifecycle import (
+    plan_demo_files,
+    plan_down,
+    plan_engine,
+    plan_exported,
+    plan_init,
+    plan_up,
+    require_demo_or_nothing,
+)
 from onehub.core.plan import Run, WaitEngine, WaitHealthy, Write
 from onehub.core.settings import load
 from tests.unit.examples import DEMO, FILES, OWN, lay_out, make_container, make_host, make_settings
@@ -271,3 +279,15 @@ def test_an_exported_password_is_kept_in_a_private_file_that_reads_back(tmp_path
 def test_a_password_that_is_no_longer_exported_is_forgotten(tmp_path):
     (step,) = plan_exported(tmp_path, "", "AD_LOOKUP_SEARCH_PASSWORD='x'\n")
     assert step.argv == ("rm", "--force", str(tmp_path / "secrets/exported.env"))
+
+
+@pytest.mark.parametrize("plan", [plan_up, plan_down])
+def test_a_project_of_another_directory_is_left_alone(plan):
+    with pytest.raises(HostNotReady, match=r"^the project onehub runs from /srv/other, not from here$"):
+        plan(OWN, replace(make_host(), other_directory="/srv/other"))
+
+
+def test_the_demos_people_never_get_into_somebodys_deployment(tmp_path):
+    require_demo_or_nothing(sources.read(tmp_path, {}))
+    with pytest.raises(HostNotReady, match="asks the directory"):
+        require_demo_or_nothing(sources.read(lay_out(tmp_path, FILES), {}))

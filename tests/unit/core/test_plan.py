@@ -7,7 +7,7 @@ import pytest
 from onehub.core.plan import BuildImage, Run, WaitHealthy, Write
 
 BUILD = BuildImage(
-    "onehub/hub:1",
+    "localhost/onehub/hub:1",
     (("Dockerfile", Path("/x/Dockerfile")),),
     args=(("FLAVOUR", "minimal"),),
     labels=(("kind", "a b"),),
@@ -27,7 +27,7 @@ BUILD = BuildImage(
         ),
         (
             BUILD,
-            "docker build --network host --tag onehub/hub:1 --build-arg FLAVOUR=minimal --label 'kind=a b' "
+            "docker build --network host --tag localhost/onehub/hub:1 --build-arg FLAVOUR=minimal --label 'kind=a b' "
             "--build-arg HTTPS_PROXY '…'",
         ),
     ],
@@ -38,6 +38,6 @@ def test_steps_say_what_they_do(step, words):
 
 def test_a_build_is_a_list_of_arguments():
     assert BUILD.argv(Path("/tmp/x")) == (
-        *("docker", "build", "--network", "host", "--tag", "onehub/hub:1"),
+        *("docker", "build", "--network", "host", "--tag", "localhost/onehub/hub:1"),
         *("--build-arg", "FLAVOUR=minimal", "--label", "kind=a b", "--build-arg", "HTTPS_PROXY", "/tmp/x"),
     )

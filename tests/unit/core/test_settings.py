@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onehub.core.errors import SettingsError
+from onehub.core.errors import Problem, SettingsError
 from onehub.core.settings import Settings, load
 from onehub.core.sources import Named
 from tests.unit.examples import AD_ENV, FILES, OWN, lay_out, make_settings
@@ -403,3 +403,35 @@ def test_the_dotenv_says_what_holds_without_it(tmp_path):
     assert load(lay_out(tmp_path, FILES | {".env": (ROOT / ".env").read_text()}), {}) == load(
         lay_out(tmp_path / "without", FILES), {}
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            'home_prefix = "jupyterhub-"',
+            "'jupyterhub-' begins the name of 'jupyterhub-data': somebody's home",
+        ),
+        ('home_prefix = "onehub"', "'onehub' begins the name of 'onehub_': somebody's home could be that volume"),
+        ('container_prefix = "jupyter"', "'jupyter' begins 'jupyterhub': somebody's server could be the hub"),
+    ],
+)
+def test_nobodys_name_can_make_their_home_or_server_one_of_ours(tmp_path, line, message):
+    with pytest.raises(SettingsError) as error:
+        load(lay_out(tmp_path, FILES | {"onehub.toml": f"[servers]\n{line}\n"}), {})
+    assert message in str(error.value)
+
+
+def test_a_link_that_the_hub_could_not_follow_is_an_error_for_both(tmp_path):
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text('[access]\nrequire = "all"\n')
+    deployment = lay_out(tmp_path / "hub", FILES)
+    (deployment / "onehub.toml").symlink_to(elsewhere)
+    with pytest.raises(SettingsError) as error:
+        load(deployment, {})
+    words = "is a link that leaves this folder, which is all that the hub's container sees"
+    assert error.value.problems == (Problem("onehub.toml", words),)
+    (deployment / "real.toml").touch()
+    (deployment / "onehub.toml").unlink()
+    (deployment / "onehub.toml").symlink_to("real.toml")
+    load(deployment, {})

@@ -106,6 +106,8 @@ async def test_impossible_input_never_reaches_the_directory(username, password):
         ("o'brien", "o'brien"),
         ("Jürgen", "jürgen"),
         ("first.last", "first.last"),
+        ("\uff21lice", "alice"),
+        ("alice @x", "alice"),
         ("@example.test", None),
         ("\u202ealice", None),
         ("", None),
@@ -113,6 +115,16 @@ async def test_impossible_input_never_reaches_the_directory(username, password):
 )
 def test_reading_what_people_type(typed, login):
     assert read_login(typed) == login
+
+
+@pytest.mark.parametrize("name", ["x`) || PathPrefix(`/hub", "corp\\xaver", "a\x7fb", "a\u2028b", "a/b", ""])
+def test_a_name_that_could_change_the_proxys_rules_is_nobodys(name):
+    assert not authenticator(FixedRules()).validate_username(name)
+
+
+@pytest.mark.parametrize("name", ["alice", "o'brien", "jürgen", "first.last", "anna maria", '(x)|$%"'])
+def test_other_names_are_names(name):
+    assert authenticator(FixedRules()).validate_username(name)
 
 
 def test_nobody_is_allowed_but_through_authenticate():
