@@ -22,7 +22,7 @@ def with_plugin(deployment: TestDeployment, tmp_path_factory: pytest.TempPathFac
     (folder / "Dockerfile").write_text(_DOCKERFILE)
     image, container = "onehub-test/compose-v2", f"{deployment.project}-compose"
     run("docker", "build", "--network", "host", "--tag", image, folder)
-    run("docker", "create", "--name", container, image)
+    run("docker", "create", "--name", container, image, "true")
     plugins = folder / "cli-plugins"
     plugins.mkdir()
     try:

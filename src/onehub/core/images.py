@@ -14,6 +14,7 @@ from .settings import Settings
 _BASE_TARBALL = "/var/cache/onehub-base.tar"
 """Where only root can write, so nobody can slip another one in between making and importing it."""
 _BASE_SUITE = "trixie"
+_BASE_COMMAND = ("--change", 'CMD ["bash"]')
 _SLIM = (
     "path-exclude=/usr/share/man/*",
     "path-exclude=/usr/share/locale/*",
@@ -127,7 +128,7 @@ def _base_if_needed(builds: list[Step], facts: Facts) -> Plan:
     slim = tuple(f"--dpkgopt={rule}" for rule in _SLIM)
     make = ("mmdebstrap", "--quiet", "--variant=minbase", *slim, _BASE_SUITE, _BASE_TARBALL)
     steps.append(Run(make, f"{names.BASE_IMAGE} from Debian's packages, as no registry offers it"))
-    steps.append(Run(("docker", "import", _BASE_TARBALL, names.BASE_IMAGE), "the base of our images"))
+    steps.append(Run(("docker", "import", *_BASE_COMMAND, _BASE_TARBALL, names.BASE_IMAGE), "the base of our images"))
     steps.append(Run(("rm", "-f", _BASE_TARBALL), "no longer needed"))
     return tuple(steps)
 

@@ -228,13 +228,13 @@ class Settings(Section):
         return hashlib.sha256(self.model_copy(update=live).to_json().encode()).hexdigest()
 
 
-def load(directory: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings of the deployment in `directory`.
+def load(directory: Path, environ: Mapping[str, str], *, kept_exports: bool = False) -> Settings:
+    """The settings of the deployment in `directory`; `kept_exports` as in `sources.read`.
 
     Raises SettingsError with every problem found, each with its file and line or key.
     """
     try:
-        found = sources.read(directory, environ)
+        found = sources.read(directory, environ, kept_exports=kept_exports)
     except PermissionError as error:
         message, hint = "is not readable for you", "run onehub as the owner of that file, or as root"
         raise SettingsError([Problem(str(error.filename), message)], hint) from error

@@ -104,12 +104,18 @@ class Found:
         return self.places.get(key, f"{TOML}: {key}")
 
 
-def read(directory: Path, environ: Mapping[str, str]) -> Found:
-    """Every layer, later ones over earlier ones."""
+def read(directory: Path, environ: Mapping[str, str], *, kept_exports: bool = False) -> Found:
+    """Every layer, later ones over earlier ones.
+
+    `kept_exports`: read what `onehub up` kept of its exported variables. The hub does; a command sees the
+    variables themselves, and that one is no longer exported must count.
+    """
     found = Found()
     _read_toml(directory, found)
-    for file, variables in ((DOTENV, DOTENV_VARIABLES), (AD_ENV, AD_VARIABLES), (EXPORTED, AD_VARIABLES)):
-        _read_env(directory, file, variables, found)
+    _read_env(directory, DOTENV, DOTENV_VARIABLES, found)
+    _read_env(directory, AD_ENV, AD_VARIABLES, found)
+    if kept_exports:
+        _read_env(directory, EXPORTED, AD_VARIABLES, found)
     lists = read_lists(directory)
     found.problems += lists.problems
     found.put("access.people", lists.people, USERLIST)

@@ -30,7 +30,7 @@ _HUB_UID = 65532
 def main() -> None:
     """Prepare, drop every privilege, become JupyterHub."""
     try:
-        settings = core_settings.load(DEPLOYMENT, os.environ)
+        settings = core_settings.load(DEPLOYMENT, os.environ, kept_exports=True)
     except OneHubError as error:
         sys.stderr.write(f"error: {error}\n\nhint: {error.hint}\n")
         sys.exit(error.exit_code)

@@ -36,7 +36,7 @@ MAKE_BASE = (
         ),
         "debian:trixie-slim from Debian's packages, as no registry offers it",
     ),
-    Run(("docker", "import", TARBALL, "debian:trixie-slim"), "the base of our images"),
+    Run(("docker", "import", "--change", 'CMD ["bash"]', TARBALL, "debian:trixie-slim"), "the base of our images"),
     Run(("rm", "-f", TARBALL), "no longer needed"),
 )
 NETWORK = Run(

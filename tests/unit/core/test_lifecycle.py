@@ -272,7 +272,8 @@ def test_an_exported_password_is_kept_in_a_private_file_that_reads_back(tmp_path
     (step,) = plan_exported(tmp_path, password, "")
     assert (step.path, step.mode) == (tmp_path / "secrets/exported.env", 0o600)
     lay_out(tmp_path, FILES | {"secrets/exported.env": step.text})
-    assert load(tmp_path, {}).directory.lookup_password.get_secret_value() == password
+    assert load(tmp_path, {}, kept_exports=True).directory.lookup_password.get_secret_value() == password
+    assert load(tmp_path, {}).directory.lookup_password.get_secret_value() != password
     assert plan_exported(tmp_path, password, step.text) == ()
 
 
