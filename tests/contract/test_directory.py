@@ -106,6 +106,17 @@ class TestOnlyTheRealOne:
         with pytest.raises(DirectoryDown, match="refuses the lookup account cn=lookup"):
             ask(directory, "alice", PASSWORDS["alice"])
 
+    def test_a_search_base_that_is_not_there_is_the_operators_problem(self, openldap, tls):
+        directory = LdapDirectory(settings_for(openldap, tls, search_base="dc=exmaple,dc=test"), Path("/"))
+        with pytest.raises(DirectoryDown, match="cannot search below 'dc=exmaple,dc=test': noSuchObject"):
+            ask(directory, "alice", PASSWORDS["alice"])
+
+    def test_whether_there_is_anybody_with_a_login_name(self, openldap, tls):
+        for attribute, anybody in (("uid", True), ("sAMAccountName", False)):
+            directory = LdapDirectory(settings_for(openldap, tls, login_attribute=attribute), Path("/"))
+            with directory.session() as session:
+                assert session.knows_anybody() is anybody
+
     def test_a_port_where_nobody_listens_is_down(self, openldap, tls):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))

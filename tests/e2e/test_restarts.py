@@ -65,6 +65,16 @@ async def test_an_open_websocket_misses_no_message(deployment, person, disturb):
         deployment.onehub("up")
 
 
+def test_services_end_in_order(deployment):
+    """Not by the kill that Docker sends after ten seconds, nor by an init that may not pass the signal on."""
+    for name in (deployment.hub, f"{deployment.hub}-proxy", f"{deployment.hub}-directory"):
+        run("docker", "stop", name)
+        assert inspect("container", name)["State"]["ExitCode"] != 137, name
+        run("docker", "start", name)
+    wait_until(lambda: healthy(deployment), "the hub answers again")
+    assert "FATAL" not in deployment.logs()
+
+
 def test_the_proxy_finds_its_routes_again(deployment, person):
     alice = person("alice")
     alice.start()

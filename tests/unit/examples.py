@@ -17,7 +17,7 @@ AD_LOOKUP_SEARCH_USER=svc-jupyter@example.com
 AD_LOOKUP_SEARCH_PASSWORD=hunter2
 AD_SEARCH_BASE=DC=example,DC=com
 """
-FILES = {"secrets/ad.env": AD_ENV, "userlist": "jenny admin\nguido\n"}
+FILES = {"compose.yaml": "", "secrets/ad.env": AD_ENV, "userlist": "jenny admin\nguido\n"}
 """The least that a deployment needs."""
 
 

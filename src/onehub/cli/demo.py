@@ -58,7 +58,8 @@ def demo(deployment: Deployment, dry_run: bool) -> None:
         require_own_project(settings, facts)
         contexts = deployment.contexts(settings)
         plan = images.plan_services(settings, facts, contexts)
-        plan += images.plan_demo_notebook(settings, facts, contexts)
+        notebook = images.plan_demo_notebook(settings, facts, contexts)
+        plan += tuple(step for step in notebook if step not in plan)  # both begin with the base image
         deployment.apply(plan, dry_run=dry_run)
         if dry_run and plan:
             talk.print("the services are planned once these are done")

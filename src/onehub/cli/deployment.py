@@ -10,16 +10,16 @@ from pathlib import Path
 
 import click
 
-from onehub.core.errors import HostNotReady
+from onehub.core.errors import HostNotReady, Problem, SettingsError
 from onehub.core.facts import Context, Facts
 from onehub.core.plan import Plan
-from onehub.core.settings import Settings, load
+from onehub.core.settings import Settings, inspect, load
 from onehub.host import assets
 from onehub.host.lock import operation
 from onehub.host.observe import observe
 from onehub.host.runner import Runner
 
-from .console import Progress, show_plan
+from .console import Progress, show_error, show_plan
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,25 @@ class Deployment:
 
     def settings(self) -> Settings:
         """Raises SettingsError."""
+        self._require_deployment()
         return load(self.directory, os.environ)
+
+    def settings_and_problems(self) -> tuple[Settings, tuple[Problem, ...]]:
+        """As much as can be made of the settings, and what is wrong with them."""
+        self._require_deployment()
+        return inspect(self.directory, os.environ)
+
+    def settings_anyway(self) -> Settings:
+        """For looking and for stopping: what is wrong is told, but does not keep from it."""
+        settings, problems = self.settings_and_problems()
+        if problems:
+            show_error(SettingsError(problems))
+        return settings
+
+    def _require_deployment(self) -> None:
+        if not (self.directory / "compose.yaml").is_file():
+            problem = Problem(str(self.directory), "is not a deployment directory: there is no compose.yaml")
+            raise SettingsError([problem], "`cd` to one, name it: `onehub -C DIR …`, or make one: `onehub init DIR`")
 
     def facts(self, settings: Settings, ask_registry_for: Iterable[str] = ()) -> Facts:
         """Look at the host."""

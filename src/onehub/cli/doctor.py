@@ -8,7 +8,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from onehub.core.diagnosis import examine, worst
+from onehub.core.diagnosis import Finding, examine, worst
 from onehub.core.errors import HostNotReady
 from onehub.host.checkup import observe_checkup
 
@@ -26,9 +26,12 @@ def doctor(deployment: Deployment, as_json: bool) -> None:
 
     Exit code 4 if there is a problem; warnings do not count.
     """
-    settings = deployment.settings()
+    settings, problems = deployment.settings_and_problems()
     facts = deployment.facts(settings)
-    findings = examine(settings, facts, observe_checkup(settings, facts, deployment.directory))
+    findings = (
+        *(Finding("settings", "problem", str(problem), "edit it, then onehub config check") for problem in problems),
+        *examine(settings, facts, observe_checkup(settings, facts, deployment.directory)),
+    )
     if as_json:
         show_json([dataclasses.asdict(finding) for finding in findings])
     else:

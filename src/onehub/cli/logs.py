@@ -17,7 +17,7 @@ from .deployment import Deployment, pass_deployment
 @pass_deployment
 def logs(deployment: Deployment, whose: str, following: bool, tail: int) -> None:
     """Print the log of WHOSE: `hub`, `proxy`, `directory`, or a person's name for their server."""
-    facts = deployment.running_facts(deployment.settings())
+    facts = deployment.running_facts(deployment.settings_anyway())
     containers = {server.person: server.container for server in facts.servers}
     containers |= {name: service.name for name, service in facts.services.items()}
     if whose not in containers:

@@ -19,7 +19,7 @@ from .deployment import Deployment, json_option, pass_deployment
 @pass_deployment
 def status(deployment: Deployment, as_json: bool) -> None:
     """Services, people's servers, and whether the hub runs with the current settings."""
-    settings = deployment.settings()
+    settings = deployment.settings_anyway()
     facts = deployment.running_facts(settings)
     current = facts.hub_digest == settings.digest()
     if as_json:
@@ -37,7 +37,7 @@ def status(deployment: Deployment, as_json: bool) -> None:
     table = Table("service", "state", "container", box=None, pad_edge=False)
     for name in names.DEMO_SERVICES if settings.is_demo else names.SERVICES:
         service = facts.services.get(name)
-        table.add_row(name, (service.health or service.state) if service else "down", service.name if service else "")
+        table.add_row(name, service.condition if service else "down", service.name if service else "")
     data.print(table)
     data.print(f"\nservers: {len(facts.servers) or 'none'}")
     for server in facts.servers:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 
 import click
+from rich.markup import escape
 
 from onehub.core import sources
 from onehub.core.lifecycle import LOOKUP_PASSWORD, plan_down, plan_exported, plan_up
+from onehub.core.settings import Settings
+from onehub.host.checkup import ask_directory
 
 from .console import talk
 from .deployment import Deployment, dry_run_option, pass_deployment
@@ -31,7 +34,15 @@ def up(deployment: Deployment, dry_run: bool) -> None:
         deployment.apply(plan, dry_run=dry_run)
     if not dry_run:
         talk.print("the hub is up" if plan else "the hub is up already; nothing to do")
+        _warn_of_directory(deployment, settings)
         talk.print(f"  http://127.0.0.1:{settings.names.port} (for Apache httpd on this host)")
+
+
+def _warn_of_directory(deployment: Deployment, settings: Settings) -> None:
+    """A hub that is up is no use while the directory cannot be asked."""
+    answer = ask_directory(deployment.facts(settings), deployment.directory)
+    if answer:
+        talk.print(f"[yellow]warning:[/] nobody can sign in: {escape(answer)}\n  `onehub doctor` says more")
 
 
 @click.command()
@@ -39,7 +50,7 @@ def up(deployment: Deployment, dry_run: bool) -> None:
 @pass_deployment
 def down(deployment: Deployment, dry_run: bool) -> None:
     """Stop people's servers and the services. Deletes no data: homes, database and volumes stay."""
-    settings = deployment.settings()
+    settings = deployment.settings_anyway()
     deployment.running_facts(settings)
     with deployment.operation(dry_run):
         plan = plan_down(settings, deployment.facts(settings))

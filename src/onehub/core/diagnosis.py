@@ -17,7 +17,7 @@ _OLDEST_ENGINE = (20, 10)
 _OLDEST_COMPOSE = (1, 29)
 _LEAST_DISK = 10 * 1024**3
 _LEAST_MEMORY = 2 * 1024**3
-PRIVATE_MODE = 0o600
+_ASK_AGAIN = "mend secrets/ad.env, or [directory] in onehub.toml; then onehub up"
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,11 @@ def _services(settings: Settings, facts: Facts) -> Iterable[Finding]:
         container = facts.services.get(service)
         if container is None:
             yield Finding(service, "warning", "is not up", "onehub up")
+        elif container.state == "paused":
+            yield Finding(service, "problem", "is paused", f"docker unpause {container.name}")
+        elif container.state != "running":
+            fix = f"onehub up; if it ends again, docker logs --tail 30 {container.name}"
+            yield Finding(service, "problem", f"is {container.state}", fix)
         elif container.health != "healthy":
             state = container.health or container.state
             yield Finding(service, "problem", f"is {state}", f"docker logs --tail 30 {container.name}")
@@ -154,7 +159,12 @@ def _directory(settings: Settings, checkup: Checkup) -> Iterable[Finding]:
     if checkup.directory_answer is None:
         yield Finding("lookup account", "warning", "not asked, as the hub is not up", "onehub up")
     elif checkup.directory_answer:
-        yield Finding("lookup account", "problem", checkup.directory_answer, "secrets/ad.env; then onehub up")
+        yield Finding(
+            "lookup account",
+            "problem",
+            checkup.directory_answer,
+            _ASK_AGAIN,
+        )
     else:
         yield Finding("lookup account", "ok", f"{server} answers over verified TLS and takes the lookup account")
 

@@ -34,6 +34,11 @@ class Container:
     image_id: str
     config_hash: str
 
+    @property
+    def condition(self) -> str:
+        """In a word: `healthy`, `starting`, `unhealthy`; or that it does not run: `exited`, `paused` …"""
+        return self.health if self.state == "running" and self.health else self.state
+
 
 @dataclass(frozen=True)
 class Server:

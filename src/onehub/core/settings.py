@@ -36,6 +36,9 @@ _PREFIX = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 _LEAST_MEMORY = parse_size("128M")
 
 
+_DOCKER_NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
+
+
 class Section(BaseModel):
     """A table of `onehub.toml`: frozen, and unknown keys are errors."""
 
@@ -45,15 +48,15 @@ class Section(BaseModel):
 class Names(Section):
     """What our things are called on the host. Lives in `.env`, because Compose reads it there, too."""
 
-    project: str = "onehub"
+    project: str = Field("onehub", pattern=r"^[a-z0-9][a-z0-9_-]*$")
     """Compose's project, and the label `com.onehub.deployment` on everything we create."""
-    hub_container: str = "jupyterhub"
+    hub_container: str = Field("jupyterhub", pattern=_DOCKER_NAME)
     """The hub's container; the proxy's and the directory's names begin with it."""
-    network: str = "jupyterhub-network"
+    network: str = Field("jupyterhub-network", pattern=_DOCKER_NAME)
     """The network of the hub, the proxy and every server."""
-    data_volume: str = "jupyterhub-data"
+    data_volume: str = Field("jupyterhub-data", pattern=_DOCKER_NAME)
     """The hub's database, cookie secret and API keys."""
-    data_mount: str = "/data"
+    data_mount: str = Field("/data", pattern="^/")
     """Where the hub sees its data volume."""
     database_volume: str = "jupyterhub-db-data"
     """PostgreSQL's data."""
@@ -74,7 +77,7 @@ class Servers(Section):
     """The `jupyterhub` package inside the image; the same as the hub's."""
     command: str = ""
     """Started in the container instead of the image's own command (DOCKER_SPAWN_CMD)."""
-    home_mount: str = "/home/jovyan/work"
+    home_mount: str = Field("/home/jovyan/work", pattern="^/")
     """Where the home volume appears in the container (DOCKER_NOTEBOOK_DIR)."""
     home_prefix: str = Field("jupyterhub-user-", pattern=_PREFIX)
     """Home volumes are this and the person's name."""
@@ -233,6 +236,19 @@ def load(directory: Path, environ: Mapping[str, str], *, kept_exports: bool = Fa
 
     Raises SettingsError with every problem found, each with its file and line or key.
     """
+    settings, problems = inspect(directory, environ, kept_exports=kept_exports)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def inspect(
+    directory: Path, environ: Mapping[str, str], *, kept_exports: bool = False
+) -> tuple[Settings, tuple[Problem, ...]]:
+    """As much as can be made of the settings, with defaults in place of what is wrong; and every problem.
+
+    For looking and for stopping, which must work with any settings. Raises SettingsError for an unreadable file.
+    """
     try:
         found = sources.read(directory, environ, kept_exports=kept_exports)
     except PermissionError as error:
@@ -250,9 +266,7 @@ def load(directory: Path, environ: Mapping[str, str], *, kept_exports: bool = Fa
         # What follows from a problem that is in the list already would only confuse.
         if told.isdisjoint({problem.place, found.place(key)}):
             problems.append(problem)
-    if problems:
-        raise SettingsError(problems)
-    return settings
+    return settings, tuple(problems)
 
 
 def _without(values: Mapping[str, Mapping[str, Any]], paths: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
@@ -275,6 +289,10 @@ def _problem(details: Any, found: sources.Found) -> Problem:
     if details["type"].startswith("value_error"):
         return Problem(place, message)
     return Problem(place, f"{message[0].lower()}{message[1:]} (it is {details['input']!r})")
+
+
+def _is_pem(path: Path) -> bool:
+    return path.is_file() and b"-----BEGIN CERTIFICATE-----" in path.read_bytes()
 
 
 def _did_you_mean(path: list[str]) -> str:
@@ -324,5 +342,7 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
     if names.hub_container.startswith(servers.container_prefix):
         message = f"{servers.container_prefix!r} begins {names.hub_container!r}: somebody's server could be the hub"
         yield "servers.container_prefix", Problem("onehub.toml: servers.container_prefix", message)
-    if ad.ca_file and not settings.is_demo and not (directory / ad.ca_file).is_file():
-        yield "directory.ca_file", Problem("onehub.toml: directory.ca_file", f"there is no file {ad.ca_file!r}")
+    for file in (ad.ca_file, *settings.build.ca_certificates):
+        key = "directory.ca_file" if file == ad.ca_file else "build.ca_certificates"
+        if file and not _is_pem(directory / file):
+            yield key, Problem(f"onehub.toml: {key}", f"there is no file with a certificate (PEM) at {file!r}")

@@ -31,7 +31,7 @@ def observe_checkup(settings: Settings, facts: Facts, directory: Path) -> Checku
         exported_password=LOOKUP_PASSWORD in os.environ,
         unreadable_lists=_unreadable_lists(directory),
         directory_addresses=() if settings.is_demo else _addresses(settings.directory.server),
-        directory_answer=_ask_directory(facts, directory),
+        directory_answer=ask_directory(facts, directory),
         image_version=_image_version(settings, facts, directory),
     )
 
@@ -58,7 +58,8 @@ def _addresses(server: str) -> tuple[str, ...]:
     return tuple(sorted({str(entry[4][0]) for entry in found}))
 
 
-def _ask_directory(facts: Facts, directory: Path) -> str | None:
+def ask_directory(facts: Facts, directory: Path) -> str | None:
+    """What the directory is like from inside the hub: empty if all is well, None if the hub is not up."""
     hub = facts.services.get("hub")
     if hub is None or hub.state != "running":
         return None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ldap3 import NONE, SUBTREE, Connection, Server, Tls
 from ldap3.core.exceptions import LDAPException
@@ -24,6 +24,8 @@ from onehub.core.settings import DEMO_CA_FILE, Settings
 from onehub.core.settings import Directory as DirectorySettings
 
 _INVALID_CREDENTIALS = 49
+_ANSWERED = (0, 4)
+"""Success, and more entries than were asked for."""
 _NESTING_DEPTH = 10
 _GROUP_LIMIT = 1000
 """Bounds of the walk up the groups; a directory with loops or thousands of groups cannot stall a sign-in."""
@@ -75,12 +77,12 @@ class LdapDirectory:
         if settings.is_demo:
             ca_file, login_attribute = DEMO_CA_FILE, "uid"
         self._ca_file = ca_file
-        self._login_attribute = login_attribute
+        self.login_attribute = login_attribute
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> Iterator[LdapSession]:
         """A conversation; closes its connections. Raises DirectoryDown."""
-        dialogue = _LdapSession(self._settings, self._ca_file, self._login_attribute)
+        dialogue = LdapSession(self._settings, self._ca_file, self.login_attribute)
         try:
             yield dialogue
         except (LDAPException, OSError) as error:
@@ -107,7 +109,9 @@ class _VerifiedTls(Tls):
         connection.socket = context.wrap_socket(connection.socket, server_hostname=connection.server.host)
 
 
-class _LdapSession:
+class LdapSession:
+    """A sign-in's conversation with a real directory."""
+
     def __init__(self, settings: DirectorySettings, ca_file: str | None, login_attribute: str) -> None:
         self._settings = settings
         self._ca_file = ca_file
@@ -119,16 +123,8 @@ class _LdapSession:
         if not self._settings.lookup_user:
             # Without a lookup account the template is all there is; the login proves itself in `prove`.
             return Entry(self._settings.bind_templates[0].replace("{username}", escape_rdn(login)), login)
-        reader = self._lookup_connection()
         attribute = self._login_attribute
-        reader.search(
-            self._settings.search_base,
-            f"({attribute}={escape_filter_chars(login)})",
-            SUBTREE,
-            attributes=[attribute],
-            size_limit=2,
-        )
-        rows = [row for row in reader.response or () if row["type"] == "searchResEntry"]
+        rows = self._search(f"({attribute}={escape_filter_chars(login)})", [attribute], limit=2)
         if len(rows) != 1:
             return None
         values = rows[0]["raw_attributes"][attribute]
@@ -158,10 +154,19 @@ class _LdapSession:
         return frozenset(found)
 
     def _groups_holding(self, members: Iterable[str]) -> list[str]:
-        reader = self._reader or self._lookup_connection()
         conditions = "".join(f"(member={escape_filter_chars(dn)})" for dn in members)
-        reader.search(self._settings.search_base, f"(|{conditions})", SUBTREE, attributes=["1.1"])
-        return [row["dn"] for row in reader.response or () if row["type"] == "searchResEntry"]
+        return [row["dn"] for row in self._search(f"(|{conditions})", ["1.1"])]
+
+    def knows_anybody(self) -> bool:
+        """Whether the lookup account sees anyone with a login name, for the doctor."""
+        return bool(self._search(f"({self._login_attribute}=*)", ["1.1"], limit=1))
+
+    def _search(self, condition: str, attributes: list[str], limit: int = 0) -> list[dict[str, Any]]:
+        reader, base = self._reader or self._lookup_connection(), self._settings.search_base
+        reader.search(base, condition, SUBTREE, attributes=attributes, size_limit=limit)
+        if reader.result["result"] not in _ANSWERED:
+            raise DirectoryDown(f"the directory cannot search below {base!r}: {reader.result['description']}")
+        return [row for row in reader.response or () if row["type"] == "searchResEntry"]
 
     def _lookup_connection(self) -> Connection:
         if self._reader is None:
@@ -213,5 +218,8 @@ class _LdapSession:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause: ldap3 wraps socket and TLS errors into lists of lists."""
-    return str(error) or type(error).__name__
+    """The innermost cause, in its own words: ldap3 wraps socket and TLS errors into tuples of tuples."""
+    cause: BaseException = error
+    while inner := cause.__cause__ or cause.__context__:
+        cause = inner
+    return str(cause) or type(cause).__name__

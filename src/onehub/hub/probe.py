@@ -11,11 +11,14 @@ from .entry import DEPLOYMENT, SETTINGS_FILE
 
 
 def main() -> None:
-    """Look up a name that nobody has: needs the connection, the certificate and the lookup account."""
+    """Look whether there is anybody: needs the connection, the certificate, the lookup account and the base."""
     settings = Settings.from_json(SETTINGS_FILE.read_text(encoding="utf-8"))
     try:
-        with LdapDirectory(settings, DEPLOYMENT).session() as session:
-            session.find("onehub-probe")
+        directory = LdapDirectory(settings, DEPLOYMENT)
+        with directory.session() as session:
+            if settings.directory.lookup_user and not session.knows_anybody():
+                base, attribute = settings.directory.search_base, directory.login_attribute
+                sys.stdout.write(f"nobody below {base!r} has the attribute {attribute} (directory.login_attribute)\n")
     except DirectoryDown as error:
         sys.stdout.write(f"{error}\n")
 

@@ -114,7 +114,7 @@ def test_usage_errors_end_with_2(onehub, argv, usage, message):
 
 def test_bad_settings_end_with_3(onehub, folder):
     lay_out(folder, {"onehub.toml": "[access]\nadmn = 1\n[limits]\nmemory = '8Q'\n"})
-    for command in (["config", "check"], ["config", "show"], ["up"], ["down"], ["build"], ["status"], ["doctor"]):
+    for command in (["config", "check"], ["config", "show"], ["up"], ["build"]):
         assert onehub(*command) == Answer(
             3,
             "",
@@ -124,6 +124,28 @@ def test_bad_settings_end_with_3(onehub, folder):
             "\n"
             "hint: `onehub config check` after editing\n",
         )
+
+
+@pytest.mark.parametrize("command", ["down", "status", "logs"])
+def test_looking_and_stopping_need_no_good_settings(onehub, folder, command):
+    lay_out(folder, {"onehub.toml": "[limits]\nmemory = '8Q'\n"})
+    answer = onehub(command)
+    assert answer.code == 4, "there is no Docker here, and that is what ends the command"
+    assert answer.err.startswith(
+        "error: the settings cannot be used:\n  - onehub.toml: limits.memory: '8Q' is not a size (try '8G')\n"
+    )
+    assert "error: Docker does not answer" in answer.err
+
+
+def test_a_folder_that_is_no_deployment_is_told_as_such(onehub, tmp_path):
+    assert onehub("-C", str(tmp_path), "status") == Answer(
+        3,
+        "",
+        f"error: the settings cannot be used:\n"
+        f"  - {tmp_path}: is not a deployment directory: there is no compose.yaml\n"
+        f"\n"
+        f"hint: `cd` to one, name it: `onehub -C DIR …`, or make one: `onehub init DIR`\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,9 @@ def test_the_demo_has_a_directory_of_its_own_and_asks_no_dns():
         ),
         (
             make_host(services=make_host().services | {"proxy": make_container("proxy", state="exited", health="")}),
-            Finding("proxy", "problem", "is exited", "docker logs --tail 30 jupyterhub-proxy"),
+            Finding(
+                "proxy", "problem", "is exited", "onehub up; if it ends again, docker logs --tail 30 jupyterhub-proxy"
+            ),
         ),
         (
             make_host(hub_digest="old"),
@@ -170,7 +172,12 @@ def checkup(**changes) -> Checkup:
         ),
         (
             checkup(directory_answer="the lookup account is refused"),
-            Finding("lookup account", "problem", "the lookup account is refused", "secrets/ad.env; then onehub up"),
+            Finding(
+                "lookup account",
+                "problem",
+                "the lookup account is refused",
+                "mend secrets/ad.env, or [directory] in onehub.toml; then onehub up",
+            ),
         ),
         (
             checkup(secret_modes={"secrets/ad.env": 0o640, "secrets/demo-people": 0o600}),
