@@ -29,6 +29,7 @@ def with_plugin(deployment: TestDeployment, tmp_path_factory: pytest.TempPathFac
         run("docker", "cp", f"{container}:{_PLUGIN}", plugins / "docker-compose")
     finally:
         run("docker", "rm", container)
+        run("docker", "image", "rm", "--no-prune", image)
     environ = {"DOCKER_CONFIG": str(folder)}
     assert run("docker", "compose", "version", "--short", **environ).stdout.lstrip("v").startswith("2.")
     return environ
