@@ -66,11 +66,11 @@ clean: ## remove the virtual environment and caches
 
 .venv/cli: .venv/bin/python requirements/cli.txt pyproject.toml
 	@echo "preparing .venv"
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/cli.txt
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements/cli.txt
+	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev: .venv/cli requirements/dev.txt
 	@echo "preparing .venv for development"
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	@touch $@
