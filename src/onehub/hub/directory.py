@@ -26,6 +26,8 @@ from onehub.core.settings import Directory as DirectorySettings
 _INVALID_CREDENTIALS = 49
 _ANSWERED = (0, 4)
 """Success, and more entries than were asked for."""
+_HIDDEN = (32, 50)
+"""No such object, insufficient rights: how servers say that one may not look."""
 _NESTING_DEPTH = 10
 _GROUP_LIMIT = 1000
 """Bounds of the walk up the groups; a directory with loops or thousands of groups cannot stall a sign-in."""
@@ -164,7 +166,9 @@ class LdapSession:
     def _search(self, condition: str, attributes: list[str], limit: int = 0) -> list[dict[str, Any]]:
         reader, base = self._reader or self._lookup_connection(), self._settings.search_base
         reader.search(base, condition, SUBTREE, attributes=attributes, size_limit=limit)
-        if reader.result["result"] not in _ANSWERED:
+        # Somebody who looks with their own account may not be let see the groups; they have none, then.
+        accepted = _ANSWERED if self._settings.lookup_user else (*_ANSWERED, *_HIDDEN)
+        if reader.result["result"] not in accepted:
             raise DirectoryDown(f"the directory cannot search below {base!r}: {reader.result['description']}")
         return [row for row in reader.response or () if row["type"] == "searchResEntry"]
 
