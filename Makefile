@@ -46,7 +46,7 @@ test: .venv/dev ## everything: check, then the real thing with Docker
 	@$(MAKE) --no-print-directory check
 	@.venv/bin/pytest tests
 
-bench: demo ## measure, beside the alternative, in the running demo
+bench: demo ## measure, beside the alternative; needs the images
 	@.venv/bin/python bench/routes.py
 
 format: .venv/dev ## format the code

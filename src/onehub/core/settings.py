@@ -30,13 +30,10 @@ DEMO_CA_FILE = "/srv/directory-ca/ca.pem"
 _HOST = re.compile(r"[\w.-]*|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}")
 """A name, an IPv4 or a bare IPv6 address; empty while it is not set."""
 
-_PREFIX = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-"""How names of volumes and containers may begin in Docker."""
+_DOCKER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""What Docker takes as a name of a volume, a network or a container, and so as its beginning."""
 
 _LEAST_MEMORY = parse_size("128M")
-
-
-_DOCKER_NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
 
 
 class Section(BaseModel):
@@ -79,9 +76,9 @@ class Servers(Section):
     """Started in the container instead of the image's own command (DOCKER_SPAWN_CMD)."""
     home_mount: str = Field("/home/jovyan/work", pattern="^/")
     """Where the home volume appears in the container (DOCKER_NOTEBOOK_DIR)."""
-    home_prefix: str = Field("jupyterhub-user-", pattern=_PREFIX)
+    home_prefix: str = Field("jupyterhub-user-", pattern=_DOCKER_NAME)
     """Home volumes are this and the person's name."""
-    container_prefix: str = Field("jupyter-", pattern=_PREFIX)
+    container_prefix: str = Field("jupyter-", pattern=_DOCKER_NAME)
     """Containers are this and the person's escaped name."""
     start_timeout: Duration = parse_duration("2m")
     """How long a server may take until it answers."""
@@ -334,13 +331,13 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
         yield "directory.bind_templates", Problem(sources.BIND_TEMPLATES, message)
     if ad.server and not settings.is_demo and set(sources.DEMO_PEOPLE) <= set(access.people):
         yield "access.people", Problem(sources.USERLIST, "still names the demo's people; replace them with yours")
-    names, servers = settings.names, settings.servers
-    for volume in (names.data_volume, names.database_volume, f"{names.project}_"):
+    ours, servers = settings.names, settings.servers
+    for volume in (ours.data_volume, ours.database_volume, f"{ours.project}_"):
         if volume.startswith(servers.home_prefix):
             message = f"{servers.home_prefix!r} begins the name of {volume!r}: somebody's home could be that volume"
             yield "servers.home_prefix", Problem("onehub.toml: servers.home_prefix", message)
-    if names.hub_container.startswith(servers.container_prefix):
-        message = f"{servers.container_prefix!r} begins {names.hub_container!r}: somebody's server could be the hub"
+    if ours.hub_container.startswith(servers.container_prefix):
+        message = f"{servers.container_prefix!r} begins {ours.hub_container!r}: somebody's server could be the hub"
         yield "servers.container_prefix", Problem("onehub.toml: servers.container_prefix", message)
     for file in (ad.ca_file, *settings.build.ca_certificates):
         key = "directory.ca_file" if file == ad.ca_file else "build.ca_certificates"

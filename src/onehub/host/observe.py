@@ -16,6 +16,7 @@ from onehub.core import names
 from onehub.core.facts import Compose, Container, Facts, Image, Server
 from onehub.core.settings import Settings
 
+from .engine import connect
 from .runner import capture
 
 _REGISTRY_TIMEOUT = 10
@@ -27,7 +28,7 @@ HUB_DIGEST_FILE = "/run/onehub/digest"
 
 def observe_engine(directory: Path) -> Facts:
     """Whether Docker and Compose are there at all."""
-    client = _client()
+    client = connect()
     return Facts(
         engine=client.version()["Version"] if client else None,
         compose=_compose(directory),
@@ -39,11 +40,12 @@ def observe_engine(directory: Path) -> Facts:
 
 def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str] = ()) -> Facts:
     """Everything the plans need. Registries are asked only for the named images, and only if those are not here."""
-    client, compose = _client(), _compose(directory)
+    client, compose = connect(), _compose(directory)
     if client is None:
         return Facts(compose=compose)
     images = _images(client)
-    services = _services(client, settings)
+    rows = _compose_containers(client, settings)
+    services = _services(client, rows)
     return Facts(
         engine=client.version()["Version"],
         compose=compose,
@@ -56,7 +58,7 @@ def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str]
         networks=frozenset(network["Name"] for network in client.networks()),
         volumes=frozenset(volume["Name"] for volume in client.volumes()["Volumes"] or ()),
         services=services,
-        other_directory=_other_directory(client, settings, directory),
+        other_directory=_other_directory(rows, directory),
         wanted_hashes=_wanted_hashes(compose, directory),
         hub_digest=_hub_digest(client, services.get("hub")),
         servers=_servers(client, settings),
@@ -66,15 +68,6 @@ def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str]
 
 def _can_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def _client() -> docker.APIClient | None:
-    try:
-        client = docker.from_env(timeout=60).api
-        client.ping()
-    except (docker.errors.DockerException, requests.exceptions.ConnectionError):
-        return None
-    return client
 
 
 def _compose(directory: Path) -> Compose | None:
@@ -115,10 +108,15 @@ def _offered_digest(name: str) -> str | None:
     return str(answer["Descriptor"]["digest"])
 
 
-def _services(client: docker.APIClient, settings: Settings) -> Mapping[str, Container]:
+def _compose_containers(client: docker.APIClient, settings: Settings) -> list[dict[str, Any]]:
     label = f"com.docker.compose.project={settings.names.project}"
+    rows: list[dict[str, Any]] = client.containers(all=True, filters={"label": label})
+    return rows
+
+
+def _services(client: docker.APIClient, rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Container]:
     found = {}
-    for row in client.containers(all=True, filters={"label": label}):
+    for row in rows:
         details = client.inspect_container(row["Id"])
         labels = details["Config"]["Labels"]
         found[labels["com.docker.compose.service"]] = Container(
@@ -131,12 +129,8 @@ def _services(client: docker.APIClient, settings: Settings) -> Mapping[str, Cont
     return found
 
 
-def _other_directory(client: docker.APIClient, settings: Settings, directory: Path) -> str | None:
-    label = f"com.docker.compose.project={settings.names.project}"
-    places = {
-        row["Labels"].get("com.docker.compose.project.working_dir", "")
-        for row in client.containers(all=True, filters={"label": label})
-    }
+def _other_directory(rows: Iterable[Mapping[str, Any]], directory: Path) -> str | None:
+    places = {row["Labels"].get("com.docker.compose.project.working_dir", "") for row in rows}
     return next((place for place in sorted(places) if place and Path(place).resolve() != directory.resolve()), None)
 
 

@@ -20,6 +20,8 @@ from onehub.core.errors import StepFailed
 from onehub.core.lifecycle import LOOKUP_PASSWORD
 from onehub.core.plan import BuildImage, Plan, Run, Step, WaitEngine, WaitHealthy, Write
 
+from .engine import connect
+
 _LAST_LINES = 30
 """How much of a failed program's output the error repeats."""
 _AGAIN = "mend the cause and repeat; done steps stay done"
@@ -163,21 +165,12 @@ def _telling_the_file() -> Iterator[None]:
 
 def _wait_engine(step: WaitEngine) -> None:
     deadline = time.monotonic() + step.seconds
-    while not engine_answers():
+    while connect(timeout=10) is None:
         if time.monotonic() > deadline:
             raise StepFailed(
                 f"  Docker does not answer after {step.seconds} s", "`tail /var/log/docker.log` says why"
             )
         time.sleep(0.25)
-
-
-def engine_answers() -> bool:
-    """Whether there is a Docker engine."""
-    try:
-        docker.from_env(timeout=10).ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException):
-        return False
-    return True
 
 
 @contextlib.contextmanager

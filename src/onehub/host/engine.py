@@ -1,0 +1,16 @@
+"""The Docker engine, if one answers."""
+
+from __future__ import annotations
+
+import docker
+import requests
+
+
+def connect(timeout: int = 60) -> docker.APIClient | None:
+    """A client of the engine, or None where none answers within `timeout` seconds."""
+    try:
+        client = docker.from_env(timeout=timeout).api
+        client.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException):
+        return None
+    return client
