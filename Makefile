@@ -4,10 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 ONEHUB := .venv/bin/onehub
 
-.PHONY: help demo build notebook_image up down status doctor check lint unit test bench format lock clean
+.PHONY: help demo build notebook_image up down status doctor check lint unit test bench bench-directory format lock clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z_]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -nE 's/^([a-z_-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: .venv/cli ## from nothing to a running hub with sample people
 	@$(ONEHUB) demo
@@ -46,8 +46,12 @@ test: .venv/dev ## everything: check, then the real thing with Docker
 	@$(MAKE) --no-print-directory check
 	@.venv/bin/pytest tests
 
-bench: demo ## measure, beside the alternative; needs the images
+bench: .venv/dev demo ## measure, beside the alternative; needs the images
 	@.venv/bin/python bench/routes.py
+	@.venv/bin/python bench/directory.py
+
+bench-directory: .venv/dev demo ## measure sign-in, beside ldapauthenticator
+	@.venv/bin/python bench/directory.py
 
 format: .venv/dev ## format the code
 	@.venv/bin/ruff format --quiet .

@@ -111,7 +111,9 @@ def exit_codes_page() -> str:
             "# Exit codes",
             _table(("code", "kind", "meaning"), rows),
             "`onehub doctor` ends with 4 if it finds a problem; warnings do not count. `onehub config check` ends "
-            "with 3 if it finds one. `onehub logs` ends with the exit code of `docker logs`.",
+            "with 3 if it finds one, `onehub up` also if the access rules name a group that does not exist. "
+            "`onehub directory test` and `onehub access explain` end with 1 if the person may not sign in and with 4 "
+            "if the directory could not be asked. `onehub logs` ends with the exit code of `docker logs`.",
         ]
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.samba import samba, second_dc  # noqa: F401
 from tests.e2e.deployment import TestDeployment
 
 
@@ -24,7 +25,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDeploym
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     report = yield
-    deployment = getattr(item, "funcargs", {}).get("deployment")
-    if report.failed and deployment is not None:
-        report.sections.append(("containers", deployment.logs()))
+    if report.failed:
+        for made in getattr(item, "funcargs", {}).values():
+            if isinstance(made, TestDeployment):
+                report.sections.append((f"containers of {made.project}", made.logs()))
     return report

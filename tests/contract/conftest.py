@@ -31,6 +31,8 @@ class RunningDirectory:
     starttls: int
     ca_file: Path
     container: str
+    lookup_user: str = "cn=lookup,dc=example,dc=test"
+    lookup_password: str = LOOKUP_PASSWORD
 
 
 @pytest.fixture(scope="session")

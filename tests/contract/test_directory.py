@@ -1,178 +1,120 @@
-"""One suite, three directories: the fake of the unit tests, and a real OpenLDAP over LDAPS and StartTLS."""
+"""One suite, five directories: the fake of the unit tests, and real ones, each over LDAPS and StartTLS."""
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import threading
-import time
-from pathlib import Path
-
 import pytest
-import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from onehub.core.settings import Settings
-from onehub.hub.directory import DirectoryDown, Entry, LdapDirectory, identify
-from tests.doubles import Account, FakeDirectory
+from onehub.core.dn import canonical_dn
+from onehub.core.logins import read_login
+from onehub.core.obstacles import Obstacle
+from onehub.hub.directory.session import group_problems, identify, look_up
 
-from .conftest import LOOKUP_PASSWORD, PASSWORDS, RunningDirectory
-
-BASE = "dc=example,dc=test"
-STUDENTS, SCIENCE, ADMINS = (f"cn={name},ou=groups,{BASE}" for name in ("students", "data science", "admins"))
-GROUPS = {"ada": (ADMINS,), "bob": (STUDENTS,), "carol": (STUDENTS,)}
-
-
-def settings_for(running: RunningDirectory, tls: str, **changes: object) -> Settings:
-    directory = {
-        "server": "localhost",
-        "tls": tls,
-        "port": running.ldaps if tls == "ldaps" else running.starttls,
-        "ca_file": str(running.ca_file),
-        "lookup_user": f"cn=lookup,{BASE}",
-        "lookup_password": LOOKUP_PASSWORD,
-        "search_base": BASE,
-        "login_attribute": "uid",
-        "connect_timeout": 2,
-        "answer_timeout": 2,
-    }
-    return Settings.model_validate({"directory": directory | changes})
+from .conftest import PASSWORDS
+from .worlds import World, ask, fake_world, openldap_world, samba_world
 
 
-@pytest.fixture(params=["fake", "ldaps", "starttls"])
-def directory(request: pytest.FixtureRequest):
-    if request.param == "fake":
-        accounts = tuple(Account(name, password, GROUPS.get(name, ())) for name, password in PASSWORDS.items())
-        return FakeDirectory(BASE, accounts, parents={STUDENTS: (SCIENCE,)})
-    running = request.getfixturevalue("openldap")
-    return LdapDirectory(settings_for(running, request.param), Path("/"))
+@pytest.fixture(
+    scope="module", params=["fake", "openldap-ldaps", "openldap-starttls", "samba-ldaps", "samba-starttls"]
+)
+def world(request: pytest.FixtureRequest) -> World:
+    kind, _, transport = request.param.partition("-")
+    if kind == "fake":
+        return fake_world(PASSWORDS)
+    running = request.getfixturevalue(kind)
+    return openldap_world(running, transport, PASSWORDS) if kind == "openldap" else samba_world(running, transport)
 
 
-def ask(directory, login: str, password: str):
-    with directory.session() as session:
-        return identify(session, login, password)
+def test_the_right_password_proves_everybody_and_nobody_else(world):
+    for name, password in world.passwords.items():
+        person = ask(world.directory, name, password).person
+        assert person is not None, name
+        assert person.name == name.lower()
+        assert person.id
 
 
-@pytest.mark.parametrize("name", sorted(PASSWORDS))
-def test_the_right_password_proves_the_person(directory, name):
-    person = ask(directory, name, PASSWORDS[name])
-    assert (person.name, person.dn) == (name, f"uid={name},ou=people,{BASE}")
+def test_the_name_is_the_directorys_whatever_was_typed(world):
+    for typed in ("ALICE", "EXAMPLE\\alice", "alice@example.test", " alice ", "\uff21lice"):
+        answer = ask(world.directory, typed, world.passwords["alice"])
+        assert answer.person is not None, typed
+        assert answer.person.name == "alice"
 
 
-def test_the_name_is_the_directorys_whatever_was_typed(directory):
-    assert ask(directory, "ALICE", PASSWORDS["alice"]).name == "alice"
+def test_a_wrong_password_is_nobody(world):
+    for password in ("wrong", "", world.passwords["ada"]):
+        answer = ask(world.directory, "alice", password)
+        assert (answer.person, answer.obstacle, answer.proven) == (None, Obstacle.WRONG_PASSWORD, False)
 
 
-@pytest.mark.parametrize(("name", "password"), [("alice", "wrong"), ("alice", ""), ("alice", PASSWORDS["ada"])])
-def test_a_wrong_password_is_nobody(directory, name, password):
-    assert ask(directory, name, password) is None
+@pytest.mark.parametrize(
+    "name",
+    ["nobody", "*", "a*", "alice)(uid=*", "alice)(|(uid=*", "uid=alice", "Ålice", "\\2a", "alice#", "(alice)"],
+)
+def test_a_name_that_is_not_there_is_nobody(world, name):
+    answer = ask(world.directory, name, world.passwords["alice"])
+    assert (answer.person, answer.obstacle) == (None, Obstacle.UNKNOWN_NAME)
 
 
-@pytest.mark.parametrize("name", ["nobody", "*", "a*", "alice)(uid=*", "", "alice\x00", "uid=alice", "Ålice"])
-def test_a_name_that_is_not_there_is_nobody(directory, name):
-    assert ask(directory, name, PASSWORDS["alice"]) is None
+def test_groups_include_those_around_groups(world):
+    person = ask(world.directory, world.nested, world.passwords[world.nested]).person
+    assert {group.name for group in person.groups} == world.groups
 
 
-def test_groups_include_those_around_groups(directory):
-    assert ask(directory, "bob", PASSWORDS["bob"]).groups == {STUDENTS, SCIENCE}
-    assert ask(directory, "mallory", PASSWORDS["mallory"]).groups == frozenset()
+def test_groups_are_found_by_dn_in_any_spelling_and_by_name(world):
+    person = ask(world.directory, world.nested, world.passwords[world.nested]).person
+    group = next(group for group in person.groups if group.name == world.middle)
+    spelled = canonical_dn(group.dn).upper().replace(",", " ,  ").replace("STUDENTS", "\\53tudents")
+    with world.directory.session() as session:
+        for written in (group.dn, spelled, group.name, group.name.upper(), group.sid or group.name):
+            assert session.find_groups(written) == (group,), written
+            assert group.answers_to(written), written
+        assert group_problems(session, [group.dn, "no such group", f"cn=none,{group.dn}"]) == [
+            "the group 'no such group' does not exist",
+            f"the group 'cn=none,{group.dn}' does not exist",
+        ]
 
 
-def test_proof_is_one_bind_with_the_dn_found(directory):
-    with directory.session() as session:
-        entry = session.find("alice")
-        assert entry == Entry(f"uid=alice,ou=people,{BASE}", "alice")
-        assert session.prove(entry, PASSWORDS["alice"])
-        assert not session.prove(entry, "wrong")
+def test_a_person_is_found_again_by_their_mark(world):
+    person = ask(world.directory, "alice", world.passwords["alice"]).person
+    with world.directory.session() as session:
+        assert look_up(session, person.id) == person
+        assert look_up(session, "0f8fad5b-d9cb-469f-a165-70867728950e") is Obstacle.UNKNOWN_NAME
 
 
-@pytest.mark.parametrize("tls", ["ldaps", "starttls"])
-class TestOnlyTheRealOne:
-    """What a double cannot show."""
+def test_the_gate_is_asked_before_the_password_is_tried(world):
+    asked = []
 
-    def test_a_certificate_of_another_ca_is_refused(self, openldap, tls, tmp_path):
-        trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-        directory = LdapDirectory(settings_for(openldap, tls, ca_file=str(tmp_path / "other.pem")), Path("/"))
-        with pytest.raises(DirectoryDown, match="certificate verify failed"):
-            ask(directory, "alice", PASSWORDS["alice"])
+    def closed(entry) -> bool:
+        asked.append(entry and entry.login.lower())
+        return False
 
-    def test_a_certificate_for_another_name_is_refused(self, openldap, tls):
-        # 127.0.0.2 is the same server, but its certificate does not say so.
-        directory = LdapDirectory(settings_for(openldap, tls, server="127.0.0.2"), Path("/"))
-        with pytest.raises(DirectoryDown):
-            ask(directory, "alice", PASSWORDS["alice"])
-
-    def test_a_wrong_lookup_password_is_the_operators_problem(self, openldap, tls):
-        directory = LdapDirectory(settings_for(openldap, tls, lookup_password="wrong"), Path("/"))
-        with pytest.raises(DirectoryDown, match="refuses the lookup account cn=lookup"):
-            ask(directory, "alice", PASSWORDS["alice"])
-
-    def test_a_search_base_that_is_not_there_is_the_operators_problem(self, openldap, tls):
-        directory = LdapDirectory(settings_for(openldap, tls, search_base="dc=exmaple,dc=test"), Path("/"))
-        with pytest.raises(DirectoryDown, match="cannot search below 'dc=exmaple,dc=test': noSuchObject"):
-            ask(directory, "alice", PASSWORDS["alice"])
-
-    def test_whether_there_is_anybody_with_a_login_name(self, openldap, tls):
-        for attribute, anybody in (("uid", True), ("sAMAccountName", False)):
-            directory = LdapDirectory(settings_for(openldap, tls, login_attribute=attribute), Path("/"))
-            with directory.session() as session:
-                assert session.knows_anybody() is anybody
-
-    def test_a_port_where_nobody_listens_is_down(self, openldap, tls):
-        with socket.socket() as unused:
-            unused.bind(("127.0.0.1", 0))
-            directory = LdapDirectory(settings_for(openldap, tls, port=unused.getsockname()[1]), Path("/"))
-            with pytest.raises(DirectoryDown, match="does not answer"):
-                ask(directory, "alice", PASSWORDS["alice"])
-
-    def test_a_silent_server_is_left_at_the_deadline(self, openldap, tls):
-        with socket.create_server(("127.0.0.1", 0)) as silent:
-            directory = LdapDirectory(settings_for(openldap, tls, port=silent.getsockname()[1]), Path("/"))
-            begun = time.monotonic()
-            with pytest.raises(DirectoryDown):
-                ask(directory, "alice", PASSWORDS["alice"])
-        assert time.monotonic() - begun < 20
-
-    def test_a_password_is_never_sent_in_clear(self, openldap, tls):
-        """A server that takes the connection and writes down every byte sees no secret."""
-        heard = bytearray()
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            listener = threading.Thread(target=_write_down, args=(server, heard))
-            listener.start()
-            directory = LdapDirectory(settings_for(openldap, tls, port=server.getsockname()[1]), Path("/"))
-            with pytest.raises(DirectoryDown):
-                ask(directory, "alice", PASSWORDS["alice"])
-            listener.join(timeout=10)
-        assert heard
-        assert LOOKUP_PASSWORD.encode() not in heard
-        assert PASSWORDS["alice"].encode() not in heard
-
-    def test_a_template_serves_where_there_is_no_lookup_account(self, openldap, tls):
-        settings = settings_for(
-            openldap,
-            tls,
-            lookup_user="",
-            lookup_password="",
-            bind_templates=(f"uid={{username}},ou=people,{BASE}",),
-        )
-        directory = LdapDirectory(settings, Path("/"))
-        assert ask(directory, "alice", PASSWORDS["alice"]).name == "alice"
-        assert ask(directory, "alice", "wrong") is None
-        assert ask(directory, "alice,ou=people", PASSWORDS["alice"]) is None
+    for name in ("alice", "nobody"):
+        with world.directory.session() as session:
+            answer = identify(session, read_login(name), world.passwords["alice"], closed)
+        assert (answer.person, answer.obstacle) == (None, Obstacle.THROTTLED)
+    assert asked == ["alice", None]
 
 
-def _write_down(server: socket.socket, heard: bytearray) -> None:
-    connection, _ = server.accept()
-    with connection:
-        connection.settimeout(5)
-        try:
-            while chunk := connection.recv(4096):
-                heard.extend(chunk)
-        except TimeoutError:
-            return
+_TRICKY = st.sampled_from(
+    ["*", "(", ")", "\\", "\0", ",", "=", "#", "+", '"', "<", ">", ";", "/", "|", "&", "!", "~"]
+)
+_PIECES = st.one_of(
+    st.sampled_from(
+        ["alice", "ada", "ALICE", "@", "@example.test", "EXAMPLE\\", " ", "uid=", "cn=", "objectClass", "2a"]
+    ),
+    _TRICKY,
+    st.text(max_size=4),
+)
 
 
-def test_the_directory_refuses_passwords_in_clear(openldap):
-    """The demo's own server, too: not even by mistake."""
-    words = ("ldapwhoami", "-x", "-H", "ldap://127.0.0.1", "-D", f"uid=bob,ou=people,{BASE}", "-w", PASSWORDS["bob"])
-    done = subprocess.run(("docker", "exec", openldap.container, *words), capture_output=True, text=True)
-    assert done.returncode == 13, done.stderr
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(_PIECES, min_size=1, max_size=5))
+def test_no_input_signs_in_as_somebody_whose_password_it_is_not(world, pieces):
+    """ada's password, whatever stands in the name, opens ada's account or none."""
+    login = read_login("".join(pieces))
+    if login is None:
+        return
+    with world.directory.session() as session:
+        answer = identify(session, login, world.passwords["ada"])
+    assert answer.person is None or answer.person.name == "ada"

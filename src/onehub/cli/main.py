@@ -11,6 +11,7 @@ import click
 from onehub import __version__
 from onehub.core.errors import OneHubError
 
+from . import access, directory
 from .build import build
 from .completion import completion
 from .config import config
@@ -42,7 +43,10 @@ def cli(context: click.Context, directory: Path) -> None:
     context.obj = Deployment(directory.resolve())
 
 
-for command in (init, doctor, build, up, down, demo, status, logs, config, completion):
+for command in (
+    *(init, doctor, build, up, down, demo, status, logs),
+    *(directory.group, access.group, config, completion),
+):
     cli.add_command(command)
 
 

@@ -29,6 +29,7 @@ def status(deployment: Deployment, as_json: bool) -> None:
                 "services": {name: dataclasses.asdict(service) for name, service in facts.services.items()},
                 "servers": [dataclasses.asdict(server) for server in facts.servers],
                 "settings_current": current if facts.hub_digest else None,
+                "insecure_directory": settings.directory.insecure,
             }
         )
         return
@@ -39,6 +40,9 @@ def status(deployment: Deployment, as_json: bool) -> None:
         service = facts.services.get(name)
         table.add_row(name, service.condition if service else "down", service.name if service else "")
     data.print(table)
+    if settings.directory.insecure:
+        where = escape(settings.directory.server)
+        data.print(f"\nwarning: passwords travel to {where} without encryption (directory.insecure in onehub.toml)")
     data.print(f"\nservers: {len(facts.servers) or 'none'}")
     for server in facts.servers:
         data.print(escape(f"  {server.person}  {server.state}  {server.container}"))

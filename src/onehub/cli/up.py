@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import click
 from rich.markup import escape
 
-from onehub.core import sources
+from onehub.core import names, sources
+from onehub.core.errors import HostNotReady
+from onehub.core.facts import Facts
 from onehub.core.lifecycle import LOOKUP_PASSWORD, plan_down, plan_exported, plan_up
+from onehub.core.rehearsal import require_groups
 from onehub.core.settings import Settings
-from onehub.host.checkup import ask_directory
+from onehub.host.rehearsal import rehearse
 
 from .console import talk
 from .deployment import Deployment, dry_run_option, pass_deployment
@@ -30,7 +34,9 @@ def up(deployment: Deployment, dry_run: bool) -> None:
             os.environ.get(LOOKUP_PASSWORD, ""),
             kept.read_text(encoding="utf-8") if kept.exists() else "",
         )
-        plan += plan_up(settings, deployment.facts(settings))
+        facts = deployment.facts(settings)
+        plan += plan_up(settings, facts)
+        _require_groups(deployment, settings, facts)
         deployment.apply(plan, dry_run=dry_run)
     if not dry_run:
         talk.print("the hub is up" if plan else "the hub is up already; nothing to do")
@@ -38,9 +44,22 @@ def up(deployment: Deployment, dry_run: bool) -> None:
         talk.print(f"  http://127.0.0.1:{settings.names.port} (for Apache httpd on this host)")
 
 
+def _require_groups(deployment: Deployment, settings: Settings, facts: Facts) -> None:
+    """Raises SettingsError. A silent directory is no reason not to start: running servers need the hub."""
+    access = settings.access
+    if settings.is_demo or names.HUB_IMAGE not in facts.images or not (access.allowed_groups or access.admin_groups):
+        return
+    with suppress(HostNotReady):
+        require_groups(rehearse(settings, facts, deployment.directory), access, deployment.directory)
+
+
 def _warn_of_directory(deployment: Deployment, settings: Settings) -> None:
     """A hub that is up is no use while the directory cannot be asked."""
-    answer = ask_directory(deployment.facts(settings), deployment.directory)
+    try:
+        failed = rehearse(settings, deployment.facts(settings), deployment.directory).failed
+        answer = failed.text if failed else ""
+    except HostNotReady as error:
+        answer = str(error)
     if answer:
         talk.print(f"[yellow]warning:[/] nobody can sign in: {escape(answer)}\n  `onehub doctor` says more")
 

@@ -9,6 +9,7 @@ from typing import Literal
 from . import names
 from .facts import Facts
 from .quantities import format_size
+from .rehearsal import CONNECT, DNS, LOOKUP, RULE, SETTINGS, TLS, Rehearsal, Stage
 from .settings import Settings
 
 Level = Literal["ok", "warning", "problem"]
@@ -18,6 +19,8 @@ _OLDEST_COMPOSE = (1, 29)
 _LEAST_DISK = 10 * 1024**3
 _LEAST_MEMORY = 2 * 1024**3
 _ASK_AGAIN = "mend secrets/ad.env, or [directory] in onehub.toml; then onehub up"
+_ABOUT = {CONNECT: "directory server", TLS: "certificate", RULE: "groups"}
+"""What the doctor calls the stages of a rehearsal, where that is not their own name."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,8 @@ class Checkup:
     secret_modes: Mapping[str, int]
     exported_password: bool
     unreadable_lists: tuple[str, ...]
-    directory_addresses: tuple[str, ...]
-    directory_answer: str | None
-    """What asking the directory from inside the hub gave: empty if it answered, None if it was not asked."""
+    rehearsal: Rehearsal
+    """What asking the directory from where the hub runs gave."""
     image_version: str | None
     """`jupyterhub-singleuser --version` of the servers' image, None if that could not be run."""
 
@@ -53,7 +55,7 @@ def examine(settings: Settings, facts: Facts, checkup: Checkup) -> tuple[Finding
         *_images(settings, facts, checkup),
         *_services(settings, facts),
         *_machine(settings, facts, checkup),
-        *_directory(settings, checkup),
+        *_directory(settings, checkup.rehearsal),
         *_files(checkup),
     )
 
@@ -149,24 +151,28 @@ def _machine(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Fin
         yield Finding("memory", "ok", f"{_gib(checkup.memory)} in all")
 
 
-def _directory(settings: Settings, checkup: Checkup) -> Iterable[Finding]:
-    server = settings.directory.server
-    if not settings.is_demo and not checkup.directory_addresses:
-        message = f"the name {server!r} has no address"
-        yield Finding("dns", "problem", message, "AD_SERVER in secrets/ad.env, or /etc/resolv.conf")
-    elif not settings.is_demo:
-        yield Finding("dns", "ok", f"{server} is {', '.join(checkup.directory_addresses)}")
-    if checkup.directory_answer is None:
-        yield Finding("lookup account", "warning", "not asked, as the hub is not up", "onehub up")
-    elif checkup.directory_answer:
-        yield Finding(
-            "lookup account",
-            "problem",
-            checkup.directory_answer,
-            _ASK_AGAIN,
-        )
-    else:
-        yield Finding("lookup account", "ok", f"{server} answers over verified TLS and takes the lookup account")
+def _directory(settings: Settings, rehearsal: Rehearsal) -> Iterable[Finding]:
+    """Of the stages that are well, only those that an operator looks for."""
+    stages = rehearsal.stages
+    for stage in stages:
+        if stage.level in ("warning", "failed"):
+            yield _of_stage(stage)
+        elif stage.about == DNS and stage.level == "ok" and not settings.is_demo:
+            yield Finding("dns", "ok", f"{stage.subject} is {stage.text}")
+        elif stage.about == LOOKUP and stage.level == "ok":
+            protected = "without TLS" if settings.directory.insecure else "over verified TLS"
+            account = " and takes the lookup account" if settings.directory.lookup_user else ""
+            yield Finding(LOOKUP, "ok", f"{settings.directory.server} answers {protected}{account}")
+    rules = [stage for stage in stages if stage.about == RULE]
+    if rules and all(stage.level == "ok" for stage in rules):
+        yield Finding("groups", "ok", "all groups of the access rules exist")
+
+
+def _of_stage(stage: Stage) -> Finding:
+    """A missing group is a problem here: somebody who should get in does not."""
+    level: Level = "problem" if stage.level == "failed" or stage.about == RULE else "warning"
+    about = stage.subject if stage.about == SETTINGS else _ABOUT.get(stage.about, stage.about)
+    return Finding(about, level, stage.text, stage.fix or _ASK_AGAIN)
 
 
 def _files(checkup: Checkup) -> Iterable[Finding]:

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
 
+from .groups import Group
+from .settings import Access
 from .sources import Named
-
-_UNESCAPED_END = re.compile(r"(?<!\\)\s+$")
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who proved who they are.
+    """Somebody whom the directory knows.
 
-    `name` is the hub's name for them, `groups` the DNs of every group they are in, directly or through another.
+    `name` is the hub's name for them, `id` the directory's own mark of the account (objectGUID, entryUUID; empty
+    where it shows none), `groups` every group they are in, directly, through another, or as their primary one.
     """
 
     name: str
     dn: str
-    groups: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The access rules at this moment."""
-
-    people: tuple[Named, ...]
-    groups: tuple[str, ...]
-    require: Literal["any", "all"] = "any"
+    groups: frozenset[Group] = frozenset()
+    id: str = ""
+    password_expires: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -43,53 +36,51 @@ class Admitted:
 
 @dataclass(frozen=True)
 class Refused:
-    """May not sign in; the reason is for the operator's log."""
+    """May not sign in; the reason is for the operator."""
 
     reason: str
 
 
-def admit(person: Person, rules: Rules, *, invited: bool = False) -> Admitted | Refused:
+def admit(person: Person, rules: Access, *, invited: bool = False) -> Admitted | Refused:
     """Decide about one person. `invited`: an admin added them on the admin page, which is as good as named."""
+    if person.name in rules.blocked:
+        return Refused(f"{person.name} is in access.blocked")
     entry = next((entry for entry in rules.people if entry.name == person.name), None)
-    group = _shared_group(person.groups, rules.groups)
-    named = entry is not None or invited
-    admin = entry.admin if entry else None
-    if rules.require == "all" and not (named and group):
-        missing = "in an allowed group" if named else "named in userlist"
+    reasons = _reasons(person, rules, named=entry is not None, invited=invited)
+    if not reasons:
+        return Refused(f"{person.name} is neither named in userlist nor in an allowed group")
+    by_name = entry is not None or invited
+    by_group = _first_of(person.groups, (*rules.allowed_groups, *rules.admin_groups)) is not None
+    if rules.require == "all" and not (by_name and by_group):
+        missing = "in an allowed group" if by_name else "named in userlist"
         return Refused(f"{person.name} is not {missing}, and access.require is 'all'")
-    if entry:
-        return Admitted(admin, "named in userlist")
-    if group:
-        return Admitted(admin, f"member of {group}")
-    if invited:
-        return Admitted(admin, "added by an admin")
-    return Refused(f"{person.name} is neither named in userlist nor in an allowed group")
+    return Admitted(_is_admin(person, entry, rules), reasons[0])
 
 
-def canonical_dn(dn: str) -> str:
-    """A spelling in which equal DNs are equal: no space around `,` and `=`, lower case.
-
-    Escaped characters stay as they are written; good for group DNs, not a full RFC 4514 parser.
-    """
-    parts = []
-    for part in _split(dn):
-        attribute, _, value = part.partition("=")
-        parts.append(f"{attribute.strip()}={_UNESCAPED_END.sub('', value.lstrip())}")
-    return ",".join(parts).lower()
-
-
-def _split(dn: str) -> list[str]:
-    parts, current, escaped = [], "", False
-    for character in dn:
-        if character == "," and not escaped:
-            parts.append(current)
-            current = ""
-        else:
-            current += character
-        escaped = character == "\\" and not escaped
-    return [*parts, current]
+def _reasons(person: Person, rules: Access, *, named: bool, invited: bool) -> list[str]:
+    allowed, admins = _first_of(person.groups, rules.allowed_groups), _first_of(person.groups, rules.admin_groups)
+    return [
+        reason
+        for holds, reason in (
+            (named, "named in userlist"),
+            (allowed, f"member of {allowed}"),
+            (admins, f"member of the admin group {admins}"),
+            (invited, "added by an admin"),
+            (rules.allow_all, "access.allow_all lets everybody in"),
+        )
+        if holds
+    ]
 
 
-def _shared_group(mine: Iterable[str], allowed: Iterable[str]) -> str | None:
-    canonical = {canonical_dn(dn) for dn in mine}
-    return next((dn for dn in allowed if canonical_dn(dn) in canonical), None)
+def _is_admin(person: Person, entry: Named | None, rules: Access) -> bool | None:
+    """Admin groups, once there are any, speak the last word: who left them is no admin any more."""
+    if entry and entry.admin:
+        return True
+    if rules.admin_groups:
+        return _first_of(person.groups, rules.admin_groups) is not None
+    return entry.admin if entry else None
+
+
+def _first_of(mine: Iterable[Group], written: Iterable[str]) -> str | None:
+    groups = tuple(mine)
+    return next((rule for rule in written if any(group.answers_to(rule) for group in groups)), None)

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from . import names, sources
 from .errors import Problem, SettingsError
+from .groups import group_reference
+from .logins import hub_name, read_login
 from .quantities import Duration, Size, format_size, parse_duration, parse_size
 
 DEMO_DIRECTORY = "directory"
@@ -28,7 +30,9 @@ DEMO_CA_FILE = "/srv/directory-ca/ca.pem"
 
 
 _HOST = re.compile(r"[\w.-]*|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}")
-"""A name, an IPv4 or a bare IPv6 address; empty while it is not set."""
+"""A name, an IPv4 or a bare IPv6 address."""
+
+_SRV = "_ldap._tcp."
 
 _DOCKER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """What Docker takes as a name of a volume, a network or a container, and so as its beginning."""
@@ -117,41 +121,85 @@ class Directory(Section):
     """The Active Directory or LDAP server that knows the people."""
 
     server: str = ""
-    """Host name or address, without protocol and port (AD_SERVER)."""
+    """Host name or address, without protocol and port; several, with spaces between them, are asked in this order;
+    a name like `_ldap._tcp.example.com` is looked up in DNS (SRV) (AD_SERVER)."""
+    preset: Literal["auto", "active-directory", "openldap", "freeipa"] = "auto"
+    """What kind of directory it is, which decides the names of attributes; `auto` asks the server."""
     lookup_user: str = ""
     """Account that looks people up: a DN, `EXAMPLE\\name` or `name@example.com` (AD_LOOKUP_SEARCH_USER)."""
     lookup_password: SecretStr = SecretStr("")
     """Its password (AD_LOOKUP_SEARCH_PASSWORD); belongs into `secrets/ad.env` and nowhere else."""
     search_base: str = ""
-    """Where people and groups are searched (AD_SEARCH_BASE)."""
+    """Where people and groups are searched; empty: what the directory calls its default (AD_SEARCH_BASE)."""
     bind_templates: tuple[str, ...] = ()
     """Lines of `ad_bind_dn_template`; used only without a lookup account."""
-    login_attribute: str = Field("sAMAccountName", pattern=r"^[A-Za-z][A-Za-z0-9-]*$")
-    """The attribute that holds the login name: `sAMAccountName` for Active Directory, `uid` for most others."""
+    login_attribute: str = Field("", pattern=r"^([A-Za-z][A-Za-z0-9-]*)?$")
+    """The attribute that holds the login name; empty: the preset's, `sAMAccountName` or `uid`."""
     tls: Literal["ldaps", "starttls"] = "ldaps"
     """How the connection is protected; the certificate is verified either way."""
+    insecure: bool = False
+    """Talk without TLS: everybody on the way reads all passwords. For this host's loopback, if ever."""
     port: int | None = Field(None, ge=1, le=65535)
-    """Default: 636 for `ldaps`, 389 for `starttls`."""
+    """Default: 636 for `ldaps`, 389 for `starttls` and without TLS."""
     ca_file: str = ""
     """A CA certificate (PEM) to trust besides the system's, as a path relative to the deployment directory."""
     connect_timeout: int = Field(3, ge=1, le=60)
     """Seconds until a silent server counts as down."""
     answer_timeout: int = Field(5, ge=1, le=120)
     """Seconds to wait for each answer."""
+    deadline: int = Field(10, ge=1, le=120)
+    """Seconds that one sign-in may take in all, however many servers are tried."""
     workers: int = Field(8, ge=1, le=64)
-    """Sign-ins that talk to the directory at the same time; further ones are told to try again."""
+    """Sign-ins that talk to the directory at the same time; further ones wait until the deadline, then are told to
+    try again."""
+    wrong_passwords: int = Field(4, ge=2)
+    """Wrong passwords for one person before the directory is not asked any more; keep it below the number at which
+    the directory locks an account. From one address one less."""
+    wrong_passwords_within: Duration = parse_duration("30m")
+    """How long a wrong password counts; at least as long as the directory counts it."""
+    refresh: Duration = parse_duration("5m")
+    """How often everybody who is signed in or has a server is looked up again."""
+    notice: Duration = parse_duration("5m")
+    """From the moment somebody loses access until their server is stopped."""
+    keep_without: Duration = parse_duration("12h")
+    """How long those who are signed in may go on while the directory cannot be asked."""
+    password_help: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Where people set a new password; shown when theirs has expired or soon will."""
+    password_warning: Duration = parse_duration("14d")
+    """The home page warns when the password expires within this time."""
 
     @field_validator("server")
     @classmethod
-    def _bare_host(cls, value: str) -> str:
-        if not _HOST.fullmatch(value):
-            raise ValueError(f"{value!r} must be a bare host name or address, without protocol and port")
-        return value
+    def _bare_hosts(cls, value: str) -> str:
+        hosts = value.replace(",", " ").split()
+        for host in hosts:
+            if not _HOST.fullmatch(host) or host.lower() == _SRV:
+                raise ValueError(f"{host!r} must be a bare host name or address, without protocol and port")
+        if len(hosts) > 1 and any(host.lower().startswith(_SRV) for host in hosts):
+            raise ValueError(f"{value!r} mixes a name for DNS (SRV) with others; give either that or hosts")
+        if len(hosts) > 1 and DEMO_DIRECTORY in hosts:
+            raise ValueError(f"{value!r} mixes the demo's directory with others")
+        return " ".join(hosts)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The hosts, in the order in which they are asked; none where DNS is asked for them."""
+        return () if self.srv else tuple(self.server.split())
+
+    @property
+    def srv(self) -> str:
+        """The name whose SRV records name the hosts, or empty."""
+        return self.server.lower() if self.server.lower().startswith(_SRV) else ""
+
+    @property
+    def transport(self) -> Literal["ldaps", "starttls", "plain"]:
+        """How the connection is really protected."""
+        return "plain" if self.insecure else self.tls
 
     @property
     def effective_port(self) -> int:
         """The port to connect to."""
-        return self.port or {"ldaps": 636, "starttls": 389}[self.tls]
+        return self.port or (636 if self.transport == "ldaps" else 389)
 
 
 class Access(Section):
@@ -159,10 +207,27 @@ class Access(Section):
 
     people: tuple[sources.Named, ...] = ()
     """The lines of `userlist`."""
-    groups: tuple[str, ...] = ()
-    """The lines of `ad_allowed_groups`: DNs."""
+    allowed_groups: tuple[str, ...] = ()
+    """Groups whose members may sign in, each by DN, name or SID; together with the lines of `ad_allowed_groups`."""
+    admin_groups: tuple[str, ...] = ()
+    """Groups whose members may sign in and are admins; who leaves them is no admin any more."""
+    blocked: tuple[str, ...] = ()
+    """People who may not sign in, whatever else holds; login names."""
+    allow_all: bool = False
+    """Everybody whom the directory knows may sign in."""
     require: Literal["any", "all"] = "any"
     """`any`: named in `userlist` or member of an allowed group; `all`: both."""
+
+    @field_validator("allowed_groups", "admin_groups")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(group_reference(written) for written in value)
+
+    @field_validator("blocked")
+    @classmethod
+    def _hub_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """As people type them, with a domain or without: who is to be kept out must not get in by a spelling."""
+        return tuple(_blocked_name(typed) for typed in value)
 
 
 class Build(Section):
@@ -221,10 +286,10 @@ class Settings(Section):
     def digest(self) -> str:
         """Changes when any setting changes that the running hub read at its start.
 
-        The access lists are left out: the hub reads them anew at each sign-in. So is what only Compose and
+        The access rules are left out: the hub reads them anew at each sign-in. So is what only Compose and
         the build read, so that an edit there does not restart the hub.
         """
-        live = {"access": Access(require=self.access.require), "build": Build()}
+        live = {"access": Access(), "build": Build()}
         return hashlib.sha256(self.model_copy(update=live).to_json().encode()).hexdigest()
 
 
@@ -237,6 +302,25 @@ def load(directory: Path, environ: Mapping[str, str], *, kept_exports: bool = Fa
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def load_access(directory: Path) -> tuple[Access, tuple[Problem, ...]]:
+    """The access rules as the files say now, with defaults in place of what is wrong; and every problem.
+
+    The hub reads them anew at each decision. Raises PermissionError.
+    """
+    found = sources.read_access(directory)
+    values = found.values.get("access", {})
+    try:
+        access = Access.model_validate(values)
+        # Empty lists let nobody in, and may be meant so while the hub runs; a contradiction may not.
+        contradictions = [problem for key, problem in _access_checks(access) if key == "access.allow_all"]
+        return access, (*found.problems, *contradictions)
+    except ValidationError as error:
+        wrong = [{**details, "loc": ("access", *details["loc"])} for details in error.errors(include_url=False)]
+        left = _without({"access": values}, [("access", *details["loc"]) for details in error.errors()])
+        problems = (*found.problems, *(_problem(details, found) for details in wrong))
+        return Access.model_validate(left["access"]), problems
 
 
 def inspect(
@@ -288,6 +372,13 @@ def _problem(details: Any, found: sources.Found) -> Problem:
     return Problem(place, f"{message[0].lower()}{message[1:]} (it is {details['input']!r})")
 
 
+def _blocked_name(typed: str) -> str:
+    login = read_login(typed)
+    if login is None or "*" in login.name:
+        raise ValueError(f"{typed!r} is not a user name")
+    return hub_name(login.name)
+
+
 def _is_pem(path: Path) -> bool:
     return path.is_file() and b"-----BEGIN CERTIFICATE-----" in path.read_bytes()
 
@@ -299,8 +390,25 @@ def _did_you_mean(path: list[str]) -> str:
         if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
             return ""
         model = field.annotation
-    close = difflib.get_close_matches(path[-1], model.model_fields, n=1)
+    # The closest to `groups` would be `admin_groups`, and a bad one to follow.
+    wanted = {"groups": "allowed_groups"}.get(path[-1], path[-1])
+    close = difflib.get_close_matches(wanted, model.model_fields, n=1)
     return f", did you mean `{close[0]}`?" if close else ""
+
+
+def _access_checks(access: Access) -> Iterator[tuple[str, Problem]]:
+    groups = access.allowed_groups or access.admin_groups
+    if access.allow_all:
+        if access.allowed_groups or access.require == "all":
+            message = "lets everybody in, so allowed groups and require = 'all' would mean nothing: keep one of them"
+            yield "access.allow_all", Problem("onehub.toml: access.allow_all", message)
+    elif not access.people and not groups:
+        message = "nobody may sign in: name people here or groups in ad_allowed_groups (see userlist.example)"
+        yield "access.people", Problem(sources.USERLIST, message)
+    elif access.require == "all" and not (access.people and groups):
+        empty = sources.ALLOWED_GROUPS if access.people else sources.USERLIST
+        message = "is empty, but access.require = 'all' asks for both lists: nobody could sign in"
+        yield "access.require", Problem(empty, message)
 
 
 def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Problem]]:
@@ -316,15 +424,7 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
         yield "directory.lookup_user", Problem(sources.AD_ENV, message)
     if ad.lookup_user and not ad.lookup_password.get_secret_value():
         yield "directory.lookup_password", Problem(sources.AD_ENV, "AD_LOOKUP_SEARCH_PASSWORD is missing")
-    if ad.lookup_user and not ad.search_base:
-        yield "directory.search_base", Problem(sources.AD_ENV, "AD_SEARCH_BASE is missing")
-    if not access.people and not access.groups:
-        message = "nobody may sign in: name people here or groups in ad_allowed_groups (see userlist.example)"
-        yield "access.people", Problem(sources.USERLIST, message)
-    elif access.require == "all" and not (access.people and access.groups):
-        empty = sources.ALLOWED_GROUPS if access.people else sources.USERLIST
-        message = "is empty, but access.require = 'all' asks for both lists: nobody could sign in"
-        yield "access.require", Problem(empty, message)
+    yield from _access_checks(access)
     if not ad.lookup_user and len(ad.bind_templates) > 1:
         # Trying one after the other would count several failed binds for one wrong password, and lock accounts.
         message = f"holds {len(ad.bind_templates)} templates; without a lookup account keep the one that fits"

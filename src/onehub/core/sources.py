@@ -9,7 +9,7 @@ import difflib
 import io
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from typing import Any
 from dotenv.parser import parse_stream
 
 from .errors import Problem
+from .groups import group_reference
+from .logins import hub_name
 
 TOML = "onehub.toml"
 DOTENV = ".env"
@@ -54,13 +56,13 @@ ELSEWHERE = {key: f"{name} in {DOTENV}" for name, key in DOTENV_VARIABLES.items(
     "directory.lookup_password": f"AD_LOOKUP_SEARCH_PASSWORD in {AD_ENV}",
     "directory.bind_templates": BIND_TEMPLATES,
     "access.people": USERLIST,
-    "access.groups": ALLOWED_GROUPS,
 }
 """Keys that `onehub.toml` must not set: Compose could not see them, or they are secret, or lists of their own."""
 
 _A_SLIP = 0.85
 """So alike must an unknown variable be to one of ours to count as misspelt."""
 
+_USERLIST_LINE = re.compile(r'(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"#][^\s#]*))(?P<rest>[^#]*)(?:#.*)?')
 _NAME = re.compile(r"[^\s\x00-\x1f:/\\@,;\"]+")
 
 
@@ -74,15 +76,6 @@ class Named:
 
 DEMO_PEOPLE = (Named("ada", admin=True), Named("alice"))
 """Whom the demo's userlist names; must not be left over where people come from another directory."""
-
-
-@dataclass(frozen=True)
-class Lists:
-    """The access lists, which the hub reads anew at each sign-in."""
-
-    people: tuple[Named, ...]
-    groups: tuple[str, ...]
-    problems: tuple[Problem, ...]
 
 
 @dataclass
@@ -116,10 +109,7 @@ def read(directory: Path, environ: Mapping[str, str], *, kept_exports: bool = Fa
     _read_env(directory, AD_ENV, AD_VARIABLES, found)
     if kept_exports:
         _read_env(directory, EXPORTED, AD_VARIABLES, found)
-    lists = read_lists(directory)
-    found.problems += lists.problems
-    found.put("access.people", lists.people, USERLIST)
-    found.put("access.groups", lists.groups, ALLOWED_GROUPS)
+    _read_lists(directory, found)
     found.put("directory.bind_templates", _bind_templates(directory, found.problems), BIND_TEMPLATES)
     for name, key in VARIABLES.items():
         if environ.get(name):
@@ -127,15 +117,24 @@ def read(directory: Path, environ: Mapping[str, str], *, kept_exports: bool = Fa
     return found
 
 
-def read_lists(directory: Path) -> Lists:
-    """`userlist` and `ad_allowed_groups`; a missing file is an empty list. Raises PermissionError."""
-    problems: list[Problem] = []
-    people = tuple(_parsed(directory, USERLIST, _named, problems))
-    for name in {entry.name for entry in people}:
-        if sum(entry.name == name for entry in people) > 1:
-            problems.append(Problem(USERLIST, f"{name!r} is named twice"))
-    groups = tuple(_parsed(directory, ALLOWED_GROUPS, _dn, problems))
-    return Lists(people, groups, tuple(problems))
+def read_access(directory: Path) -> Found:
+    """The access rules alone: `[access]` in `onehub.toml`, and the lists. Raises PermissionError."""
+    found = Found()
+    _read_toml(directory, found)
+    found.values = {"access": found.values.get("access", {})}
+    found.problems = [
+        problem for problem in found.problems if problem.place == TOML or problem.place.startswith(f"{TOML}: access")
+    ]
+    _read_lists(directory, found)
+    return found
+
+
+def place_of_group(directory: Path, group: str, admin_groups: Collection[str]) -> str:
+    """Where a group of the access rules is written, for a message."""
+    for number, line in _lines(_text(directory, ALLOWED_GROUPS, [])):
+        if line == group:
+            return f"{ALLOWED_GROUPS}, line {number}"
+    return f"{TOML}: access.{'admin_groups' if group in admin_groups else 'allowed_groups'}"
 
 
 def exported_line(variable: str, value: str) -> str:
@@ -184,6 +183,19 @@ def _read_env(directory: Path, file: str, variables: Mapping[str, str], found: F
             found.problems.append(Problem(place, message))
 
 
+def _read_lists(directory: Path, found: Found) -> None:
+    """`userlist` and `ad_allowed_groups`; a missing file is an empty list."""
+    people = tuple(_parsed(directory, USERLIST, _named, found.problems))
+    for name in {entry.name for entry in people}:
+        if sum(entry.name == name for entry in people) > 1:
+            found.problems.append(Problem(USERLIST, f"{name!r} is named twice"))
+    found.put("access.people", people, USERLIST)
+    groups = tuple(_parsed(directory, ALLOWED_GROUPS, group_reference, found.problems))
+    others = found.values["access"].get("allowed_groups", [])
+    if groups and isinstance(others, list):
+        found.put("access.allowed_groups", (*others, *groups), ALLOWED_GROUPS)
+
+
 def _bind_templates(directory: Path, problems: list[Problem]) -> tuple[str, ...]:
     return tuple(_parsed(directory, BIND_TEMPLATES, _template, problems))
 
@@ -205,7 +217,12 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _text(directory: Path, file: str, problems: list[Problem]) -> str:
     """The file's text, empty if there is none; a Windows editor's byte order mark is skipped."""
-    if not (directory / file).resolve().is_relative_to(directory.resolve()):
+    try:
+        inside = (directory / file).resolve().is_relative_to(directory.resolve())
+    except (RuntimeError, OSError) as error:  # a link that leads to itself; which of the two depends on Python
+        problems.append(Problem(file, f"is a link that cannot be followed ({error})"))
+        return ""
+    if not inside:
         # The hub would read defaults where the command line reads the file.
         problems.append(
             Problem(file, "is a link that leaves this folder, which is all that the hub's container sees")
@@ -224,18 +241,18 @@ def _text(directory: Path, file: str, problems: list[Problem]) -> str:
 
 
 def _named(line: str) -> Named:
-    words = line.partition("#")[0].split()
-    if not _NAME.fullmatch(words[0]):
-        raise ValueError(f"{words[0]!r} is not a user name")
-    if words[1:] not in ([], ["admin"]):
-        raise ValueError(f"after the name only `admin` may stand, not {' '.join(words[1:])!r}")
-    return Named(words[0].lower(), admin=len(words) == 2)
-
-
-def _dn(line: str) -> str:
-    if not re.match(r"[A-Za-z][A-Za-z0-9-]*\s*=", line):
-        raise ValueError(f"{line!r} is not a DN (like CN=Data Science,OU=Groups,DC=example,DC=com)")
-    return line
+    match = _USERLIST_LINE.fullmatch(line)
+    if not match:
+        raise ValueError(f"{line!r} does not begin with a user name")
+    quoted, plain, rest = match["quoted"], match["plain"], match["rest"].strip()
+    name = plain if quoted is None else quoted.strip()
+    # Only in quotes may a name hold spaces.
+    if not _NAME.fullmatch(name if quoted is None else name.replace(" ", "_")):
+        raise ValueError(f"{name!r} is not a user name")
+    if rest not in ("", "admin"):
+        hint = "" if quoted else '; a name with a space stands in "…"'
+        raise ValueError(f"after the name only `admin` may stand, not {rest!r}{hint}")
+    return Named(hub_name(name), admin=rest == "admin")
 
 
 def _template(line: str) -> str:

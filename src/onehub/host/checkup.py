@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import stat
 from pathlib import Path
 
 from onehub.core import names, sources
 from onehub.core.diagnosis import Checkup
+from onehub.core.errors import HostNotReady
 from onehub.core.facts import Facts
 from onehub.core.lifecycle import DEMO_PEOPLE_FILE, LOOKUP_PASSWORD
+from onehub.core.rehearsal import LOOKUP, Rehearsal, Stage, settings_stages
 from onehub.core.settings import Settings
 
+from .rehearsal import rehearse
 from .runner import capture
 
 _DOCKER_ROOT = Path("/var/lib/docker")
 _LONGEST_ANSWER = 30
-"""Seconds for the directory's and the image's answers."""
+"""Seconds for the image's answer."""
 
 
 def observe_checkup(settings: Settings, facts: Facts, directory: Path) -> Checkup:
@@ -30,8 +32,7 @@ def observe_checkup(settings: Settings, facts: Facts, directory: Path) -> Checku
         secret_modes=_secret_modes(directory),
         exported_password=LOOKUP_PASSWORD in os.environ,
         unreadable_lists=_unreadable_lists(directory),
-        directory_addresses=() if settings.is_demo else _addresses(settings.directory.server),
-        directory_answer=ask_directory(facts, directory),
+        rehearsal=_rehearsal(settings, facts, directory),
         image_version=_image_version(settings, facts, directory),
     )
 
@@ -50,25 +51,19 @@ def _unreadable_lists(directory: Path) -> tuple[str, ...]:
     )
 
 
-def _addresses(server: str) -> tuple[str, ...]:
-    try:
-        found = socket.getaddrinfo(server, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return ()
-    return tuple(sorted({str(entry[4][0]) for entry in found}))
-
-
-def ask_directory(facts: Facts, directory: Path) -> str | None:
-    """What the directory is like from inside the hub: empty if all is well, None if the hub is not up."""
-    hub = facts.services.get("hub")
-    if hub is None or hub.state != "running":
-        return None
-    answer = capture(
-        ("docker", "exec", "--user", "65532:65532", hub.name, "python", "-m", "onehub.hub.probe"),
-        directory,
-        timeout=_LONGEST_ANSWER,
-    )
-    return "the hub could not ask it" if answer is None else answer.strip()
+def _rehearsal(settings: Settings, facts: Facts, directory: Path) -> Rehearsal:
+    """The directory as the hub sees it; or the one stage that says why it was not asked."""
+    demo = facts.services.get("directory")
+    if settings.is_demo and (demo is None or demo.state not in ("running", "paused")):
+        untold = Stage(LOOKUP, "warning", "not asked, as the demo's directory is not up", fix="onehub up")
+    elif names.HUB_IMAGE not in facts.images:
+        untold = Stage(LOOKUP, "warning", "not asked, as the hub's image is not on this host", fix="make build")
+    else:
+        try:
+            return rehearse(settings, facts, directory)
+        except HostNotReady as error:
+            untold = Stage(LOOKUP, "failed", str(error), fix=error.hint.replace("`", ""))
+    return Rehearsal((*settings_stages(settings.directory), untold))
 
 
 def _image_version(settings: Settings, facts: Facts, directory: Path) -> str | None:

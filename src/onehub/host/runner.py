@@ -125,6 +125,22 @@ def capture(argv: Sequence[str], directory: Path, timeout: float = 20) -> str | 
     return done.stdout
 
 
+def converse(argv: Sequence[str], directory: Path, said: str, timeout: float) -> str:
+    """What a program answers to `said` on its stdin: the way for secrets. Raises StepFailed with its last words."""
+    try:
+        done = subprocess.run(
+            argv, cwd=directory, env=_environment(), capture_output=True, text=True, timeout=timeout, input=said
+        )
+    except FileNotFoundError as error:
+        raise StepFailed(f"the program {argv[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise StepFailed(f"no answer within {timeout:.0f} s") from error
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:]
+        raise StepFailed(": ".join((_ending(done.returncode), *last)))
+    return done.stdout
+
+
 def follow(argv: Sequence[str], directory: Path) -> int:
     """Let a program talk to the operator's terminal directly; its exit code."""
     return subprocess.run(argv, cwd=directory, check=False).returncode

@@ -1,94 +1,140 @@
-"""Sign-in: the form → a person → admitted or refused. The directory is asked in threads, never on the event loop."""
+"""Sign-in: the form → a person → admitted or refused; and whether they still are, later.
+
+The directory is asked in threads, never on the event loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import unicodedata
-from concurrent.futures import ThreadPoolExecutor
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyterhub import orm
 from jupyterhub.auth import Authenticator
-from jupyterhub.handlers.login import LoginHandler
-from tornado import web
+from tornado.ioloop import PeriodicCallback
 from traitlets import Any, Instance, Unicode, default
 
+from onehub.core.logins import hub_name, read_login
+from onehub.core.obstacles import Obstacle
 from onehub.core.people import Person, Refused, admit
 from onehub.core.settings import Settings
 
-from .directory import DirectoryDown, LdapDirectory, identify
+from . import metrics
+from .directory.ldap import LdapDirectory
+from .directory.pool import Busy, DirectoryPool
+from .directory.session import Answer, DirectoryDown, Entry, group_problems, identify
+from .identities import Identities
+from .leaving import Leaving
+from .naming import NameTaken, Naming
+from .review import INVITED, Review, auth_model, is_invited
 from .rules import LiveRules
+from .sign_in import SignInHandler, SignInRefused
+from .throttle import Throttle
 
-INVITED = "added-by-admin"
-"""The hub group of people whom an admin added on the admin page."""
-
-_MAX_LOGIN = 256
 _MAX_PASSWORD = 1024
+_LEAST_SECONDS = 1.0
+"""A refusal takes at least so long: whether a name exists must not show in the time."""
 
 
-class SignInRefused(web.HTTPError):
-    """The login page is shown again, with words for the person."""
+class Stopped(Exception):
+    """A sign-in ends here: the reason, what the operator may want to know besides, and what the person hears."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(status, words)
-        self.words = words
+    def __init__(self, obstacle: Obstacle, detail: str = "", *, proven: bool = False) -> None:
+        super().__init__(detail)
+        self.obstacle = obstacle
+        self.detail = detail
+        self.shown = obstacle.shown(proven=proven)
 
 
-class SignInHandler(LoginHandler):
-    """The login form; a refusal is part of the page, not an error page."""
+@dataclass(frozen=True)
+class Attempt:
+    """One sign-in: what was typed, from where, and the mark by which page and log find each other."""
 
-    async def post(self):
-        try:
-            await super().post()
-        except SignInRefused as refusal:
-            self.set_status(refusal.status_code)
-            username = self.get_body_argument("username", "")[:_MAX_LOGIN]
-            self.finish(await self._render(login_error=refusal.words, username=username))
+    typed: str
+    password: str
+    address: str
+    reference: str
 
 
 class DirectoryAuthenticator(Authenticator):
     """Admits people whom the directory knows and the access rules allow."""
 
     settings = Instance(Settings, config=True, help="The deployment's settings.")
-    deployment = Unicode("/srv/jupyterhub", config=True, help="The deployment directory, for the access lists.")
-    directory = Any(help="Opens sessions with the directory.")
+    deployment = Unicode("/srv/jupyterhub", config=True, help="The deployment directory, for the access rules.")
+    people_file = Unicode(":memory:", config=True, help="Where it is remembered who is who.")
+    directory = Any(help="Opens conversations with the directory.")
     rules = Any(help="The access rules of the moment.")
+    identities = Any(help="Who is who.")
     any_allow_config = True  # `settings` refuses to load where nothing restricts sign-ins
 
     @default("directory")
     def _directory(self):
-        return LdapDirectory(self.settings, Path(self.deployment))
+        return LdapDirectory(
+            self.settings,
+            Path(self.deployment),
+            watch=lambda server, well: metrics.DIRECTORY_SERVER_UP.labels(server=str(server)).set(well),
+        )
 
     @default("rules")
     def _rules(self):
-        return LiveRules(self.settings, Path(self.deployment), self.log)
+        return LiveRules(self.settings.access, Path(self.deployment), self.log)
+
+    @default("identities")
+    def _identities(self):
+        return Identities(Path(self.people_file), self.settings.servers.home_prefix)
 
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
-        workers = self.settings.directory.workers
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="directory")
-        self._free = asyncio.Semaphore(workers)
+        own = self.settings.directory
+        self._pool = DirectoryPool(self.directory, own.workers, own.deadline)
+        self._throttle = Throttle(own.wrong_passwords, own.wrong_passwords_within)
+        self._leaving = Leaving(own.notice, self.log)
+        self._naming = Naming(self._pool, self.identities, self.settings.servers.home_prefix, self.log)
+        self._review = Review(own, self._pool, self.rules, self.identities, self._leaving, self.log)
         self._newcomers: set[str] = set()
 
+    # -- JupyterHub's seams
+
     def get_handlers(self, app):
+        """JupyterHub asks once, when it starts: the moment to begin looking after everybody."""
+        self._watch = PeriodicCallback(
+            lambda: self._review.everybody(app.users), self.settings.directory.refresh * 1000
+        )
+        self._watch.start()
+        self._checking = asyncio.ensure_future(self.check_groups())
         return [("/login", SignInHandler)]
 
     def normalize_username(self, username: str) -> str:
         """The hub's name for a login name."""
-        return username.lower()
+        return hub_name(username)
 
     def validate_username(self, username: str) -> bool:
         """No backtick, backslash or unprintable character: names become part of the proxy's rules."""
         return username.isprintable() and not set("`\\") & set(username) and super().validate_username(username)
 
     async def authenticate(self, handler, data):
-        """Returns JupyterHub's auth model, or None for a wrong name or password. Raises SignInRefused."""
-        login = read_login(data.get("username", ""))
-        password = data.get("password", "")
-        if login is None or not password or "\0" in password or len(password) > _MAX_PASSWORD:
-            return None
-        person = await self._identify(login, password)
-        return None if person is None else self._admit(person, handler)
+        """Returns JupyterHub's auth model. Raises SignInRefused."""
+        attempt = Attempt(
+            data.get("username", ""), data.get("password", ""), handler.request.remote_ip, secrets.token_hex(4)
+        )
+        begun = time.monotonic()
+        try:
+            person = await self._identify(attempt)
+            model = await self._admit(person, handler)
+        except Stopped as stop:
+            self._tell(attempt, stop)
+            await asyncio.sleep(begun + _LEAST_SECONDS - time.monotonic())
+            help_page = self.settings.directory.password_help
+            raise SignInRefused(stop.shown, attempt.reference, help_page) from stop
+        metrics.SIGN_INS.labels(result="admitted").inc()
+        return model
+
+    async def refresh_user(self, user, handler=None):
+        """JupyterHub asks before each start of a server, and when the last answer is older than `refresh`."""
+        return await self._review.one(user)
 
     def check_allowed(self, username, authentication=None) -> bool:
         """Everybody who comes out of `authenticate` was admitted there; nobody else is."""
@@ -109,43 +155,81 @@ class DirectoryAuthenticator(Authenticator):
         user.db.add(group)
         user.db.commit()
 
-    async def _identify(self, login: str, password: str) -> Person | None:
-        if self._free.locked():
-            self.log.error(
-                "Sign-in of %r put off: all %i directory workers are busy", login, self._threads._max_workers
-            )
-            raise SignInRefused(503, "Too many people are signing in at this moment. Please try again in a minute.")
-        async with self._free:
-            call = asyncio.get_running_loop().run_in_executor(self._threads, self._ask, login, password)
-            try:
-                return await call
-            except DirectoryDown as error:
-                self.log.error("Sign-in of %r failed: %s", login, error)
-                words = "The company's directory does not answer, so nobody can sign in. Please try again later."
-                raise SignInRefused(503, words) from error
+    async def check_groups(self) -> None:
+        """Say in the log which groups of the access rules do not exist, or are several."""
+        access = self.rules.current()
+        written = (*access.allowed_groups, *access.admin_groups)
+        try:
+            for problem in await self._pool.ask("groups", lambda session: group_problems(session, written)):
+                self.log.error("access rules: %s", problem)
+        except (Busy, DirectoryDown) as error:
+            self.log.warning("The groups of the access rules could not be checked: %s", error)
 
-    def _ask(self, login: str, password: str) -> Person | None:
-        with self.directory.session() as session:
-            return identify(session, login, password)
+    def password_notice(self, name: str) -> str:
+        """For the home page: that the password expires soon, or nothing."""
+        expires = self.identities.password_expires(name)
+        left = expires - datetime.now(UTC) if expires else None
+        if left is None or left.total_seconds() > self.settings.directory.password_warning:
+            return ""
+        days = max(0, left.days)
+        when = "today" if days == 0 else "tomorrow" if days == 1 else f"in {days} days"
+        return f"Your password expires {when}."
 
-    def _admit(self, person: Person, handler):
-        known = handler.find_user(person.name)
-        invited = known is not None and any(group.name == INVITED for group in known.groups)
+    # -- signing in
+
+    async def _identify(self, attempt: Attempt) -> Person:
+        login = read_login(attempt.typed)
+        password = attempt.password
+        if login is None or not password or "\0" in password or len(password) > _MAX_PASSWORD:
+            raise Stopped(Obstacle.NOT_A_NAME)
+        counted: list[str] = []
+
+        def gate(entry: Entry | None) -> bool:
+            # By the directory's mark, not by what was typed: there are many spellings of one name.
+            person = (entry.id or entry.dn) if entry else f"typed:{login.name.casefold()}"
+            counted.append(person)
+            return self._throttle.may_try(person, attempt.address)
+
+        try:
+            answer: Answer = await self._pool.ask("sign_in", lambda session: identify(session, login, password, gate))
+        except Busy as error:
+            raise Stopped(Obstacle.BUSY) from error
+        except DirectoryDown as error:
+            raise Stopped(Obstacle.DIRECTORY_DOWN, str(error)) from error
+        if answer.proven:
+            for person in counted:
+                self._throttle.forgive(person, attempt.address)
+        if answer.person is None:
+            raise Stopped(answer.obstacle or Obstacle.WRONG_PASSWORD, answer.detail, proven=answer.proven)
+        return answer.person
+
+    async def _admit(self, person: Person, handler):
+        invited = any(is_invited(record) for record in self._naming.records_of(person, handler))
         decision = admit(person, self.rules.current(), invited=invited)
         if isinstance(decision, Refused):
-            self.log.warning("Sign-in refused: %s", decision.reason)
-            raise SignInRefused(403, "Your password is right, but your account may not use this service.")
+            raise Stopped(Obstacle.NOT_ALLOWED, decision.reason)
+        if not self.validate_username(person.name):
+            raise Stopped(Obstacle.NOT_ALLOWED, f"{person.name!r} cannot be a name in the hub")
+        try:
+            await self._naming.settle(person, handler)
+        except NameTaken as error:
+            raise Stopped(Obstacle.NAME_TAKEN, str(error)) from error
+        except (Busy, DirectoryDown) as error:
+            raise Stopped(Obstacle.DIRECTORY_DOWN, str(error)) from error
+        self._leaving.stays(person.name)
         self.log.info("Sign-in of %s admitted: %s", person.name, decision.because)
-        if known is None:
+        if handler.find_user(person.name) is None:
             self._newcomers.add(person.name)
-        groups = sorted(person.groups) + ([INVITED] if invited else [])
-        return {"name": person.name, "admin": decision.admin, "groups": groups}
+        return auth_model(person, decision, invited=invited)
 
-
-def read_login(typed: str) -> str | None:
-    """`Alice`, `EXAMPLE\\alice`, `alice@example.com` → `alice`; None for what cannot be a login name."""
-    # NFKC: full-width letters are plain ones to a directory, so they must be to the hub.
-    name = unicodedata.normalize("NFKC", typed).rpartition("\\")[2].partition("@")[0].strip()
-    if not name or len(name) > _MAX_LOGIN or any(unicodedata.category(character)[0] == "C" for character in typed):
-        return None
-    return name.lower()
+    def _tell(self, attempt: Attempt, stop: Stopped) -> None:
+        metrics.SIGN_INS.labels(result=stop.obstacle.kind).inc()
+        log = self.log.error if stop.obstacle.status == 503 else self.log.warning
+        log(
+            "Sign-in of %.64r from %s refused [%s]: %s%s",
+            attempt.typed,
+            attempt.address,
+            attempt.reference,
+            stop.obstacle.meaning,
+            f" ({stop.detail})" if stop.detail else "",
+        )

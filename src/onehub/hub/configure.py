@@ -25,7 +25,7 @@ def configure(c: Config, settings: Settings) -> None:
     data = Path(settings.names.data_mount)
     _configure_hub(c, settings, data)
     _configure_proxy(c, (data / PROXY_PASSWORD).read_text(encoding="utf-8"))
-    _configure_sign_in(c, settings)
+    _configure_sign_in(c, settings, data)
     _configure_servers(c, settings)
     if settings.culling.enabled:
         _configure_culling(c, settings)
@@ -63,11 +63,21 @@ def _configure_proxy(c: Config, password: str) -> None:
     }
 
 
-def _configure_sign_in(c: Config, settings: Settings) -> None:
+def _configure_sign_in(c: Config, settings: Settings, data: Path) -> None:
     c.JupyterHub.authenticator_class = DirectoryAuthenticator
     c.DirectoryAuthenticator.settings = settings
     c.DirectoryAuthenticator.deployment = str(DEPLOYMENT)
+    c.DirectoryAuthenticator.people_file = str(data / "people.sqlite")
     c.DirectoryAuthenticator.manage_groups = True
+    c.DirectoryAuthenticator.auth_refresh_age = settings.directory.refresh
+    c.DirectoryAuthenticator.refresh_pre_spawn = True
+    # Who may not go on may not start a server by a token either, nor may an admin start it for them.
+    c.DirectoryAuthenticator.auth_refresh_strict = True
+    c.JupyterHub.template_paths = [str(Path(__file__).with_name("templates"))]
+    c.JupyterHub.template_vars = {
+        "insecure_directory": settings.directory.server if settings.directory.insecure else "",
+        "password_help": settings.directory.password_help,
+    }
 
 
 def _configure_servers(c: Config, settings: Settings) -> None:

@@ -1,37 +1,34 @@
-"""The access rules as they are now: the lists are read again at each sign-in, so an edit needs no restart."""
+"""The access rules as they are now: the files are read again at each decision, so an edit needs no restart."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
-from onehub.core import sources
-from onehub.core.people import Rules
-from onehub.core.settings import Settings
+from onehub.core.settings import Access, load_access
 
 
 class LiveRules:
-    """`userlist` and `ad_allowed_groups`; the last good state holds while a file is broken or not readable."""
+    """`[access]`, `userlist` and `ad_allowed_groups`; the last good state holds while a file is broken."""
 
-    def __init__(self, settings: Settings, deployment: Path, log: logging.Logger) -> None:
-        access = settings.access
-        self._rules = Rules(access.people, access.groups, access.require)
+    def __init__(self, access: Access, deployment: Path, log: logging.Logger) -> None:
+        self._access = access
         self._deployment = deployment
         self._log = log
 
-    def current(self) -> Rules:
+    def current(self) -> Access:
         """The rules to decide by."""
         try:
-            lists = sources.read_lists(self._deployment)
+            access, problems = load_access(self._deployment)
         except PermissionError as error:
             self._log.warning(
                 "%s is not readable for the hub: edits take effect with `docker restart` of the hub",
                 error.filename,
             )
-            return self._rules
-        if lists.problems:
-            told = "; ".join(str(problem) for problem in lists.problems)
-            self._log.error("the access lists have errors, the last good ones hold: %s", told)
-            return self._rules
-        self._rules = Rules(lists.people, lists.groups, self._rules.require)
-        return self._rules
+            return self._access
+        if problems:
+            told = "; ".join(str(problem) for problem in problems)
+            self._log.error("the access rules have errors, the last good ones hold: %s", told)
+            return self._access
+        self._access = access
+        return access

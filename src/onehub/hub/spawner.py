@@ -11,7 +11,6 @@ import docker.errors
 from dockerspawner import DockerSpawner
 from traitlets import Any, Unicode, default
 
-from onehub.core.homes import home_volume
 from onehub.core.names import LABEL_DEPLOYMENT, LABEL_KIND, LABEL_USER
 
 
@@ -56,8 +55,8 @@ class ServerSpawner(DockerSpawner):
 
     @property
     def home(self) -> str:
-        """The name of the person's home volume."""
-        return home_volume(self.home_prefix, self.user.name)
+        """The name of the person's home volume: theirs for good, whatever they are called by now."""
+        return self.authenticator.identities.home_of(self.user.name)
 
     @property
     def _deployment(self) -> str:

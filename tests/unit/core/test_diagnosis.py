@@ -7,7 +7,8 @@ import pytest
 from onehub.core import names
 from onehub.core.diagnosis import Checkup, Finding, examine, worst
 from onehub.core.facts import Compose, Server
-from tests.unit.examples import DEMO, OWN, make_container, make_host
+from onehub.core.rehearsal import Rehearsal, Stage, settings_stages
+from tests.unit.examples import DEMO, OWN, make_container, make_host, make_settings
 
 WELL = Checkup(
     free_disk=100 * 1024**3,
@@ -15,8 +16,14 @@ WELL = Checkup(
     secret_modes={"secrets/ad.env": 0o600},
     exported_password=False,
     unreadable_lists=(),
-    directory_addresses=("10.0.0.1",),
-    directory_answer="",
+    rehearsal=Rehearsal(
+        (
+            Stage("settings", "ok", "directory at dc1.example.com, LDAPS, port 636"),
+            Stage("dns", "ok", "10.0.0.1", "dc1.example.com", 1),
+            Stage("connect", "ok", "from 10.0.0.9 to 10.0.0.1", "dc1.example.com:636", 1),
+            Stage("lookup account", "ok", "svc is accepted", "", 1),
+        )
+    ),
     image_version="6.1.1",
 )
 NINE = tuple(Server(f"p{number}", f"jupyter-p{number}", "running", "jupyterhub-user") for number in range(9))
@@ -158,28 +165,6 @@ def checkup(**changes) -> Checkup:
             ),
         ),
         (
-            checkup(directory_addresses=()),
-            Finding(
-                "dns",
-                "problem",
-                "the name 'dc1.example.com' has no address",
-                "AD_SERVER in secrets/ad.env, or /etc/resolv.conf",
-            ),
-        ),
-        (
-            checkup(directory_answer=None),
-            Finding("lookup account", "warning", "not asked, as the hub is not up", "onehub up"),
-        ),
-        (
-            checkup(directory_answer="the lookup account is refused"),
-            Finding(
-                "lookup account",
-                "problem",
-                "the lookup account is refused",
-                "mend secrets/ad.env, or [directory] in onehub.toml; then onehub up",
-            ),
-        ),
-        (
             checkup(secret_modes={"secrets/ad.env": 0o640, "secrets/demo-people": 0o600}),
             Finding(
                 "file modes",
@@ -210,6 +195,74 @@ def checkup(**changes) -> Checkup:
 )
 def test_what_a_closer_look_tells(checkup, finding):
     assert findings_besides_ok(make_host(), checkup) == [finding]
+
+
+def stage(*values: str, fix: str = "") -> Checkup:
+    """All is well but for one stage."""
+    return replace(WELL, rehearsal=Rehearsal((*WELL.rehearsal.stages, Stage(*values, fix=fix))))
+
+
+@pytest.mark.parametrize(
+    ("checkup", "finding"),
+    [
+        (
+            stage("dns", "failed", "the name 'dc1' has no address", "dc1", fix="AD_SERVER"),
+            Finding("dns", "problem", "the name 'dc1' has no address", "AD_SERVER"),
+        ),
+        (
+            stage("connect", "warning", "dc2:636 does not answer; another server answers", "dc2:636", fix="mend it"),
+            Finding("directory server", "warning", "dc2:636 does not answer; another server answers", "mend it"),
+        ),
+        (
+            stage("tls", "warning", "12 days left", "dc1:636", fix="renew"),
+            Finding("certificate", "warning", "12 days left", "renew"),
+        ),
+        (
+            stage("lookup account", "failed", "the lookup account is refused"),
+            Finding(
+                "lookup account",
+                "problem",
+                "the lookup account is refused",
+                "mend secrets/ad.env, or [directory] in onehub.toml; then onehub up",
+            ),
+        ),
+        (
+            stage("lookup account", "warning", "not asked, as the hub's image is not on this host", fix="make build"),
+            Finding("lookup account", "warning", "not asked, as the hub's image is not on this host", "make build"),
+        ),
+        (
+            stage("lock-out", "warning", "locks after 3", fix="wrong_passwords = 2"),
+            Finding("lock-out", "warning", "locks after 3", "wrong_passwords = 2"),
+        ),
+        (
+            stage("access rule", "warning", "the group 'nix' does not exist", "nix", fix="edit ad_allowed_groups"),
+            Finding("groups", "problem", "the group 'nix' does not exist", "edit ad_allowed_groups"),
+        ),
+    ],
+)
+def test_what_a_rehearsal_tells(checkup, finding):
+    assert findings_besides_ok(make_host(), checkup) == [finding]
+
+
+def test_what_was_not_reached_is_not_told():
+    assert findings_besides_ok(make_host(), stage("search base", "not reached")) == []
+
+
+def test_groups_that_exist_are_a_finding_too():
+    assert Finding("groups", "ok", "all groups of the access rules exist") in examine(
+        OWN, make_host(), stage("access rule", "ok", "exists", "students")
+    )
+
+
+def test_doubtful_settings_are_told_every_time():
+    templates = ("uid={username},dc=example",)
+    doubtful = make_settings(directory=OWN.directory.model_dump() | {"insecure": True, "bind_templates": templates})
+    rehearsal = Rehearsal((*settings_stages(doubtful.directory), *WELL.rehearsal.stages[1:]))
+    findings = examine(doubtful, make_host(doubtful), replace(WELL, rehearsal=rehearsal))
+    told = [(finding.about, finding.level) for finding in findings if finding.level != "ok"]
+    assert told == [("directory.insecure", "warning"), ("ad_bind_dn_template", "warning")]
+    answers = "dc1.example.com answers without TLS and takes the lookup account"
+    assert Finding("lookup account", "ok", answers) in findings
 
 
 def test_a_hub_that_does_not_tell_its_settings_is_not_called_outdated():

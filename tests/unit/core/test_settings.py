@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tomllib
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onehub.core.errors import Problem, SettingsError
-from onehub.core.settings import Settings, load
+from onehub.core.settings import Access, Settings, load, load_access
 from onehub.core.sources import Named
-from tests.unit.examples import AD_ENV, FILES, OWN, lay_out, make_settings
+from tests.unit.examples import AD_ENV, FILES, OWN, as_nobody, lay_out, make_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -89,15 +88,21 @@ def test_a_single_quoted_password_is_taken_literally(tmp_path_factory, password)
 
 def test_lists_keep_dns_whole_and_skip_comments_and_blank_lines(tmp_path):
     dns = ("CN=Data Science,OU=Groups,DC=example,DC=com", r"CN=Smith\, Jane,OU=R#D, DC=example", "cn=a\x85b")
+    groups = (*dns, "Data Science", "S-1-5-21-1-2-3-1104")
     templates = ("EXAMPLE\\{username}", "uid={username},ou=Our People,dc=example,dc=com")
     files = {
-        "userlist": "# people\n\n  Jenny   admin  # since May\nguido# new\n",
-        "ad_allowed_groups": "# groups\n\n" + "".join(f" {dn} \n" for dn in dns),
+        "userlist": '# people\n\n  Jenny   admin  # since May\nguido# new\n"Anne Marie" admin\nJU\u0308RGEN\n',
+        "ad_allowed_groups": "# groups\n\n" + "".join(f" {group} \n" for group in groups),
         "ad_bind_dn_template": "# templates\n" + "\n".join(templates),
     }
     settings = load(lay_out(tmp_path, FILES | files), {})
-    assert settings.access.people == (Named("jenny", admin=True), Named("guido"))
-    assert settings.access.groups == dns
+    assert settings.access.people == (
+        Named("jenny", admin=True),
+        Named("guido"),
+        Named("anne marie", admin=True),
+        Named("jürgen"),
+    )
+    assert settings.access.allowed_groups == groups
     assert settings.directory.bind_templates == templates
 
 
@@ -140,6 +145,25 @@ TABLES = "only tables may stand here: a line like `[limits]`, and keys below it"
         ("[culling]\nidle = 30", "culling.idle: 30 is not a duration (try '30m' or '8h')"),
         ("[culling]\nevery = '0s'", "culling.every: '0s' is not a duration (try '30m' or '8h')"),
         ("[access]\nrequire = 'both'", "access.require: input should be 'any' or 'all' (it is 'both')"),
+        ("[access]\nadmin_group = ['a']", "access.admin_group: unknown setting, did you mean `admin_groups`?"),
+        ("[access]\nadmin_groups = 'a'", "access.admin_groups: must be a list like ['…'] (it is 'a')"),
+        ("[access]\nadmin_groups = ['CN=a,b']", "access.admin_groups: 'b' is not `name=value`"),
+        ("[access]\nallowed_groups = [' ']", "access.allowed_groups: ' ' is not a group (a DN, a name or a SID)"),
+        ("[access]\nblocked = [1]", "access.blocked.0: input should be a valid string (it is 1)"),
+        ("[directory]\ndeadline = 0", "directory.deadline: input should be greater than or equal to 1 (it is 0)"),
+        ("[directory]\nrefresh = 5", "directory.refresh: 5 is not a duration (try '30m' or '8h')"),
+        (
+            "[directory]\npreset = 'ad'",
+            "directory.preset: input should be 'auto', 'active-directory', 'openldap' or 'freeipa' (it is 'ad')",
+        ),
+        (
+            "[directory]\nlogin_attribute = 'a)(b'",
+            "directory.login_attribute: string should match pattern '^([A-Za-z][A-Za-z0-9-]*)?$' (it is 'a)(b')",
+        ),
+        (
+            "[directory]\npassword_help = 'javascript:alert(1)'",
+            "directory.password_help: string should match pattern '^(https?://\\S+)?$' (it is 'javascript:alert(1)')",
+        ),
         ("[directory]\nca_file = ['a']", "directory.ca_file: input should be a valid string (it is ['a'])"),
         ("[directory]\nca_file = 'a.pem'", "directory.ca_file: there is no file with a certificate (PEM) at 'a.pem'"),
         ("[build]\nca_certificates = 'a'", "build.ca_certificates: must be a list like ['…'] (it is 'a')"),
@@ -184,14 +208,18 @@ def without(variable: str) -> str:
             without("AD_LOOKUP_SEARCH_USER"),
             ": AD_LOOKUP_SEARCH_USER is missing (or a line in ad_bind_dn_template)",
         ),
-        ("secrets/ad.env", without("AD_SEARCH_BASE"), ": AD_SEARCH_BASE is missing"),
         (
             "secrets/ad.env",
             without("AD_SERVER"),
             ": AD_SERVER is missing: copy secrets/ad.env.example to secrets/ad.env and fill it in "
             "(or try `make demo`)",
         ),
-        ("userlist", "jenny\nguido root\n", ", line 2: after the name only `admin` may stand, not 'root'"),
+        (
+            "userlist",
+            "jenny\nguido root\n",
+            ", line 2: after the name only `admin` may stand, not 'root'; a name with a space stands in \"…\"",
+        ),
+        ("userlist", 'jenny\n"anne marie" root\n', ", line 2: after the name only `admin` may stand, not 'root'"),
         ("userlist", "jenny\nAdmin:x\n", ", line 2: 'Admin:x' is not a user name"),
         ("userlist", "jenny\nJenny admin\n", ": 'jenny' is named twice"),
         ("userlist", "ada admin\nalice\n", ": still names the demo's people; replace them with yours"),
@@ -200,11 +228,9 @@ def without(variable: str) -> str:
             "# nobody\n",
             ": nobody may sign in: name people here or groups in ad_allowed_groups (see userlist.example)",
         ),
-        (
-            "ad_allowed_groups",
-            "Data Science\n",
-            ", line 1: 'Data Science' is not a DN (like CN=Data Science,OU=Groups,DC=example,DC=com)",
-        ),
+        ("ad_allowed_groups", "CN=Sales,DC\n", ", line 1: 'DC' is not `name=value`"),
+        ("ad_allowed_groups", "CN=,DC=x\n", ", line 1: 'CN=' has no value"),
+        ("ad_allowed_groups", "Sa\u200bles\n", r", line 1: 'Sa\u200bles' is not a group (a DN, a name or a SID)"),
         ("ad_bind_dn_template", "uid=%s\n", ", line 1: 'uid=%s' must hold {username} once"),
     ],
 )
@@ -212,7 +238,7 @@ def test_what_is_wrong_in_the_seeds_files_is_told_with_its_line(tmp_path, file, 
     assert problems_of(tmp_path, FILES | {file: content}) == [f"{file}{expected}"]
 
 
-@pytest.mark.parametrize("server", ["ldap://dc1", "ldaps://dc1:636", "dc1:636", "[::1]:636", "dc1/", "dc1 dc2"])
+@pytest.mark.parametrize("server", ["ldap://dc1", "ldaps://dc1:636", "dc1:636", "[::1]:636", "dc1/"])
 def test_the_server_is_a_bare_name_or_address(tmp_path, server):
     expected = f"{server!r} must be a bare host name or address, without protocol and port"
     assert problems_of(tmp_path, FILES, {"AD_SERVER": server}) == [f"exported AD_SERVER: {expected}"]
@@ -220,7 +246,39 @@ def test_the_server_is_a_bare_name_or_address(tmp_path, server):
 
 @pytest.mark.parametrize("server", ["dc1", "dc1.example.com", "10.0.0.1", "::1", "fd00::1:2", "fe80::10.0.0.1"])
 def test_names_and_addresses_of_both_families_are_servers(tmp_path, server):
-    assert load(lay_out(tmp_path, FILES), {"AD_SERVER": server}).directory.server == server
+    directory = load(lay_out(tmp_path, FILES), {"AD_SERVER": server}).directory
+    assert (directory.server, directory.servers, directory.srv) == (server, (server,), "")
+
+
+@pytest.mark.parametrize("written", ["dc1 dc2 ::1", "dc1,dc2,::1", " dc1,  dc2\t::1 "])
+def test_several_servers_are_asked_in_their_order(tmp_path, written):
+    directory = load(lay_out(tmp_path, FILES), {"AD_SERVER": written}).directory
+    assert (directory.server, directory.servers, directory.srv) == ("dc1 dc2 ::1", ("dc1", "dc2", "::1"), "")
+
+
+@pytest.mark.parametrize("name", ["_ldap._tcp.example.com", "_ldap._tcp.dc._msdcs.example.com"])
+def test_a_name_for_dns_stands_for_the_servers_that_it_names(tmp_path, name):
+    directory = load(lay_out(tmp_path, FILES), {"AD_SERVER": name}).directory
+    assert (directory.servers, directory.srv) == ((), name)
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ("dc1 dc2:636", "'dc2:636' must be a bare host name or address, without protocol and port"),
+        (
+            "dc1 _ldap._tcp.example.com",
+            "'dc1 _ldap._tcp.example.com' mixes a name for DNS (SRV) with others; give either that or hosts",
+        ),
+    ],
+)
+def test_each_of_several_servers_must_be_usable(tmp_path, server, message):
+    assert problems_of(tmp_path, FILES, {"AD_SERVER": server}) == [f"exported AD_SERVER: {message}"]
+
+
+def test_the_search_base_is_the_directorys_own_where_nobody_says_one(tmp_path):
+    files = FILES | {"secrets/ad.env": without("AD_SEARCH_BASE")}
+    assert load(lay_out(tmp_path, files), {}).directory.search_base == ""
 
 
 @pytest.mark.parametrize(
@@ -258,6 +316,35 @@ def test_require_all_wants_both_lists(tmp_path, people, groups, expected):
     assert problems_of(tmp_path, FILES | lists) == [expected]
 
 
+def test_an_admin_group_is_a_list_as_well(tmp_path):
+    toml = "[access]\nrequire = 'all'\nadmin_groups = ['Bosses']\n"
+    assert load(lay_out(tmp_path, FILES | {"onehub.toml": toml}), {}).access.admin_groups == ("Bosses",)
+
+
+EVERYBODY = (
+    "onehub.toml: access.allow_all: lets everybody in, so allowed groups and require = 'all' would mean nothing: "
+    "keep one of them"
+)
+
+
+@pytest.mark.parametrize(
+    ("toml", "groups", "problems"),
+    [
+        ("", "", []),
+        ("admin_groups = ['Bosses']\nblocked = ['guido']\n", "", []),
+        ("allowed_groups = ['Sales']\n", "", [EVERYBODY]),
+        ("", "Sales\n", [EVERYBODY]),
+        ("require = 'all'\n", "", [EVERYBODY]),
+    ],
+)
+def test_everybody_is_let_in_only_where_nothing_else_says_otherwise(tmp_path, toml, groups, problems):
+    files = {"onehub.toml": f"[access]\nallow_all = true\n{toml}", "ad_allowed_groups": groups, "userlist": ""}
+    if problems:
+        assert problems_of(tmp_path, FILES | files) == problems
+    else:
+        assert load(lay_out(tmp_path, FILES | files), {}).access.allow_all
+
+
 def test_all_problems_come_in_one_message(tmp_path):
     files = {
         "onehub.toml": "[limits]\nmemory = '8Q'\n[acess]\nrequire = 'all'\n",
@@ -270,13 +357,13 @@ def test_all_problems_come_in_one_message(tmp_path):
     assert str(caught.value) == (
         "the settings cannot be used:\n"
         "  - .env, line 1: is not `NAME=value`\n"
-        "  - userlist, line 1: after the name only `admin` may stand, not 'boss'\n"
+        "  - userlist, line 1: after the name only `admin` may stand, not 'boss'; "
+        'a name with a space stands in "…"\n'
         "  - onehub.toml: limits.memory: '8Q' is not a size (try '8G')\n"
         "  - secrets/ad.env, line 1: AD_SERVER: 'ldap://dc1' must be a bare host name or address, "
         "without protocol and port\n"
         "  - onehub.toml: acess: unknown setting, did you mean `access`?\n"
         "  - secrets/ad.env: AD_LOOKUP_SEARCH_PASSWORD is missing\n"
-        "  - secrets/ad.env: AD_SEARCH_BASE is missing\n"
         "  - userlist: nobody may sign in: name people here or groups in ad_allowed_groups (see userlist.example)"
     )
     assert caught.value.hint == "`onehub config check` after editing"
@@ -301,18 +388,6 @@ def test_a_file_of_somebody_else_is_told_without_a_traceback(tmp_path):
     assert caught.value.hint == "run onehub as the owner of that file, or as root"
 
 
-@contextlib.contextmanager
-def as_nobody():
-    """Root reads everything, so it steps aside; anybody else is stopped by the mode."""
-    me = os.geteuid()
-    if me == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(me)
-
-
 @given(text=st.text(st.characters(codec="utf-8")))
 def test_no_toml_ends_in_anything_but_settings_or_a_settings_error(tmp_path_factory, text):
     directory = lay_out(tmp_path_factory.mktemp("d"), FILES | {"onehub.toml": text})
@@ -333,6 +408,41 @@ def test_any_value_under_any_key_is_taken_or_told(tmp_path_factory, key, value):
     directory = lay_out(tmp_path_factory.mktemp("d"), FILES | {"onehub.toml": f"{key} = {value}\n"})
     with contextlib.suppress(SettingsError):
         load(directory, {})
+
+
+# --- the access rules alone
+
+
+def test_the_access_rules_alone_are_the_same_as_with_everything_else(tmp_path):
+    toml = "[access]\nallowed_groups = ['Sales']\nadmin_groups = ['S-1-5-32-544']\nblocked = ['JU\u0308RGEN']\n"
+    files = FILES | {"onehub.toml": toml, "ad_allowed_groups": "CN=Data Science,DC=x\n"}
+    access, problems = load_access(lay_out(tmp_path, files))
+    assert problems == ()
+    assert access == load(tmp_path, {}).access
+    assert access == Access(
+        people=(Named("jenny", admin=True), Named("guido")),
+        allowed_groups=("Sales", "CN=Data Science,DC=x"),
+        admin_groups=("S-1-5-32-544",),
+        blocked=("jürgen",),
+    )
+
+
+def test_the_access_rules_alone_hold_defaults_where_they_are_wrong_and_tell_all_of_it(tmp_path):
+    toml = "x = 1\naccess = 3\n"
+    assert load_access(lay_out(tmp_path / "no table", {"onehub.toml": toml})) == (
+        Access(),
+        (Problem("onehub.toml: access", TABLES),),
+    )
+    toml = "[access]\nrequire = 'both'\nallow_all = 'perhaps'\nblocked = ['bob']\n[limits]\nmemory = '8Q'\n"
+    files = {"onehub.toml": toml, "userlist": "jenny\nguido:\n", "ad_allowed_groups": "CN=\n"}
+    access, problems = load_access(lay_out(tmp_path / "values", files))
+    assert access == Access(people=(Named("jenny"),), blocked=("bob",))
+    assert [str(problem) for problem in problems] == [
+        "userlist, line 2: 'guido:' is not a user name",
+        "ad_allowed_groups, line 1: 'CN=' has no value",
+        "onehub.toml: access.allow_all: input should be a valid boolean, unable to interpret input (it is 'perhaps')",
+        "onehub.toml: access.require: input should be 'any' or 'all' (it is 'both')",
+    ]
 
 
 # --- the object
@@ -364,23 +474,32 @@ def test_the_password_is_never_shown(show):
 
 def test_the_digest_changes_with_what_the_running_hub_reads():
     same = [
-        make_settings(access={"people": (Named("guido"),), "groups": ("CN=x",)}),
+        make_settings(access={"people": (Named("guido"),), "allowed_groups": ("CN=x",)}),
+        make_settings(access={"require": "all", "blocked": ("guido",)}),
         make_settings(build={"ca_certificates": ("ca.pem",)}),
     ]
     other = [
         make_settings(limits={"memory": "3G"}),
-        make_settings(access={"require": "all"}),
         make_settings(directory={"server": "dc1.example.com", "lookup_user": "svc", "lookup_password": "new"}),
     ]
     assert {settings.digest() for settings in same} == {OWN.digest()}
-    assert len({settings.digest() for settings in [OWN, *other]}) == 4
+    assert len({settings.digest() for settings in [OWN, *other]}) == 3
 
 
 @pytest.mark.parametrize(
-    ("directory", "port"), [({}, 636), ({"tls": "starttls"}, 389), ({"tls": "starttls", "port": 3389}, 3389)]
+    ("directory", "transport", "port"),
+    [
+        ({}, "ldaps", 636),
+        ({"port": 3269}, "ldaps", 3269),
+        ({"tls": "starttls"}, "starttls", 389),
+        ({"tls": "starttls", "port": 3389}, "starttls", 3389),
+        ({"insecure": True}, "plain", 389),
+        ({"insecure": True, "tls": "starttls"}, "plain", 389),
+    ],
 )
-def test_the_port_follows_the_protection(directory, port):
-    assert make_settings(directory=directory).directory.effective_port == port
+def test_the_port_follows_the_protection(directory, transport, port):
+    made = make_settings(directory=directory).directory
+    assert (made.transport, made.effective_port) == (transport, port)
 
 
 # --- the files that we ship

@@ -2,80 +2,155 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from onehub.core.people import Rules
-from onehub.core.settings import Settings
+from onehub.core.obstacles import Obstacle
+from onehub.core.settings import Access, Settings
 from onehub.core.sources import Named
-from onehub.hub.authenticator import INVITED, DirectoryAuthenticator, SignInRefused, read_login
+from onehub.hub import authenticator as module
+from onehub.hub.authenticator import DirectoryAuthenticator
+from onehub.hub.review import INVITED
+from onehub.hub.sign_in import SignInRefused
 from tests.doubles import Account, FakeDirectory
 
-DIRECTORY = FakeDirectory(
-    "dc=example,dc=test",
-    (Account("Alice", "a"), Account("bob", "b", ("cn=Staff,dc=x",)), Account("mallory", "m")),
-)
+BASE = "dc=example,dc=test"
+STAFF = f"cn=Staff,{BASE}"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LEAST_SECONDS", 0.0)
+
+
+def people(*more: Account) -> FakeDirectory:
+    accounts = (Account("Alice", "a"), Account("bob", "b", (STAFF,)), Account("mallory", "m"), *more)
+    return FakeDirectory(BASE, accounts)
 
 
 class FixedRules:
     """Rules that stay as they are."""
 
-    def __init__(self, *people: Named, groups: tuple[str, ...] = ()) -> None:
-        self._rules = Rules(people, groups)
+    def __init__(self, **values: object) -> None:
+        self._access = Access.model_validate(values)
 
-    def current(self) -> Rules:
-        return self._rules
-
-
-def authenticator(rules: FixedRules, directory: FakeDirectory = DIRECTORY) -> DirectoryAuthenticator:
-    made = DirectoryAuthenticator(settings=Settings())
-    made.directory, made.rules = directory, rules
-    return made
+    def current(self) -> Access:
+        return self._access
 
 
-def handler(*known: str, invited: bool = False):
-    """The hub's request handler, as far as sign-in looks at it."""
-    groups = [SimpleNamespace(name=INVITED)] if invited else []
-    return SimpleNamespace(find_user=lambda name: SimpleNamespace(groups=groups) if name in known else None)
+NAMED = FixedRules(people=(Named("alice", admin=True), Named("bob")))
+EVERYBODY = FixedRules(allow_all=True)
 
 
-async def sign_in(made: DirectoryAuthenticator, username: str, password: str, asking=None):
-    return await made.authenticate(asking or handler(), {"username": username, "password": password})
+@dataclass
+class Handler:
+    """JupyterHub's request handler and its records, as far as sign-in looks at them."""
+
+    records: dict[str, SimpleNamespace] = field(default_factory=dict)
+    request: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(remote_ip="192.0.2.1"))
+
+    def find_user(self, name: str) -> SimpleNamespace | None:
+        return self.records.get(name)
+
+    def knows(self, name: str, invited: bool = False) -> Handler:
+        groups = [SimpleNamespace(name=INVITED)] if invited else []
+        self.records[name] = SimpleNamespace(name=name, groups=groups)
+        return self
+
+
+Sign = Callable[..., DirectoryAuthenticator]
+
+
+def authenticator(rules: FixedRules, directory: FakeDirectory | None = None, **settings: object):
+    made = Settings.model_validate({"directory": settings})
+    return DirectoryAuthenticator(settings=made, directory=directory or people(), rules=rules)
+
+
+async def sign_in(made: DirectoryAuthenticator, username: str, password: str, handler: Handler | None = None):
+    return await made.authenticate(handler or Handler(), {"username": username, "password": password})
+
+
+async def refusal(made: DirectoryAuthenticator, username: str, password: str, handler: Handler | None = None):
+    with pytest.raises(SignInRefused) as refused:
+        await sign_in(made, username, password, handler)
+    return refused.value
 
 
 async def test_a_named_person_is_admitted_under_the_directorys_name_in_lower_case():
-    made = authenticator(FixedRules(Named("alice", admin=True)))
-    assert await sign_in(made, "CORP\\ALICE", "a") == {"name": "alice", "admin": True, "groups": []}
+    model = await sign_in(authenticator(NAMED), "CORP\\ALICE", "a")
+    assert model == {"name": "alice", "admin": True, "groups": []}
 
 
 async def test_a_member_of_an_allowed_group_is_admitted_and_brings_the_groups_along():
-    made = authenticator(FixedRules(groups=("CN=staff, DC=x",)))
-    assert await sign_in(made, "bob", "b") == {"name": "bob", "admin": None, "groups": ["cn=Staff,dc=x"]}
+    made = authenticator(FixedRules(allowed_groups=["CN=staff, DC=example,DC=test"]))
+    assert await sign_in(made, "bob", "b") == {"name": "bob", "admin": None, "groups": [STAFF]}
+
+
+async def test_who_is_in_an_admin_group_is_an_admin_and_who_is_not_is_none_any_more():
+    made = authenticator(FixedRules(people=(Named("alice"),), admin_groups=["Staff"]))
+    assert (await sign_in(made, "bob", "b"))["admin"] is True
+    assert (await sign_in(made, "alice", "a"))["admin"] is False
 
 
 async def test_an_invited_person_is_admitted_and_stays_invited():
-    made = authenticator(FixedRules(Named("ada")))
-    model = await sign_in(made, "mallory", "m", handler("mallory", invited=True))
+    model = await sign_in(authenticator(NAMED), "mallory", "m", Handler().knows("mallory", invited=True))
     assert model == {"name": "mallory", "admin": None, "groups": [INVITED]}
 
 
-@pytest.mark.parametrize("known", [(), ("mallory",)])
-async def test_having_been_here_before_admits_nobody(known):
-    with pytest.raises(SignInRefused, match="may not use this service") as refusal:
-        await sign_in(authenticator(FixedRules(Named("ada"))), "mallory", "m", handler(*known))
-    assert refusal.value.status_code == 403
+@pytest.mark.parametrize("handler", [Handler(), Handler().knows("mallory")])
+async def test_having_been_here_before_admits_nobody(handler):
+    refused = await refusal(authenticator(NAMED), "mallory", "m", handler)
+    assert (refused.obstacle, refused.status_code) == (Obstacle.NOT_ALLOWED, 403)
+    assert "Your password is right, but your account may not use this service." in refused.markup()
 
 
-async def test_a_wrong_password_is_none():
-    assert await sign_in(authenticator(FixedRules(Named("alice"))), "alice", "wrong") is None
+@pytest.mark.parametrize(("name", "password"), [("alice", "wrong"), ("nobody", "a")])
+async def test_a_wrong_password_and_a_wrong_name_sound_the_same(name, password):
+    refused = await refusal(authenticator(NAMED), name, password)
+    assert refused.status_code == 403
+    assert refused.markup().startswith("Wrong user name or password.<br>")
+
+
+async def test_the_page_shows_the_reference_that_is_in_the_log(caplog):
+    made = authenticator(NAMED)
+    made.log.propagate = True
+    refused = await refusal(made, "mallory", "m")
+    assert f"Reference: {refused.reference}" in refused.markup()
+    said = f"Sign-in of 'mallory' from 192.0.2.1 refused [{refused.reference}]: the access rules do not let this"
+    assert said in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "words"),
+    [
+        (Obstacle.PASSWORD_EXPIRED, "Your password has expired. Please set a new one"),
+        (Obstacle.MUST_CHANGE_PASSWORD, "You must change your password"),
+        (Obstacle.DISABLED, "Your account is disabled."),
+        (Obstacle.LOCKED, "Wrong user name or password."),
+    ],
+)
+async def test_only_what_proves_the_password_is_told(obstacle, words):
+    made = authenticator(EVERYBODY, people(Account("eve", "e", refusal=obstacle)), password_help="https://pw.example")
+    refused = await refusal(made, "eve", "e")
+    assert words in refused.markup()
+    assert ("https://pw.example" in refused.markup()) is obstacle.about_password
+    wrong = await refusal(made, "eve", "wrong")
+    assert wrong.obstacle.words == "Wrong user name or password."
+
+
+async def test_an_entry_that_is_disabled_lets_nobody_in_whatever_the_bind_says():
+    made = authenticator(EVERYBODY, people(Account("eve", "e", obstacle=Obstacle.DISABLED)))
+    assert (await refusal(made, "eve", "e")).obstacle is Obstacle.DISABLED
 
 
 async def test_a_directory_that_is_down_is_503_and_says_so():
-    down = FakeDirectory("", (), down=True)
-    with pytest.raises(SignInRefused, match="directory does not answer") as refusal:
-        await sign_in(authenticator(FixedRules(Named("alice")), down), "alice", "a")
-    assert refusal.value.status_code == 503
+    refused = await refusal(authenticator(NAMED, FakeDirectory("", (), down=True)), "alice", "a")
+    assert refused.status_code == 503
+    assert "directory does not answer, so nobody can sign in" in refused.markup()
 
 
 @pytest.mark.parametrize(
@@ -91,44 +166,110 @@ async def test_a_directory_that_is_down_is_503_and_says_so():
     ],
 )
 async def test_impossible_input_never_reaches_the_directory(username, password):
-    untouched = FakeDirectory("dc=example,dc=test", (Account("alice", "a"),))
-    assert await sign_in(authenticator(FixedRules(Named("alice")), untouched), username, password) is None
+    untouched = people()
+    refused = await refusal(authenticator(NAMED, untouched), username, password)
+    assert refused.obstacle is Obstacle.NOT_A_NAME
     assert untouched.asked == []
 
 
+class TestThrottle:
+    async def test_wrong_passwords_stop_before_the_directory_would_lock(self):
+        directory = people()
+        made = authenticator(NAMED, directory, wrong_passwords=4)
+        spellings = ["alice", "ALICE", "EXAMPLE\\alice", "\uff21lice", "alice", "Alice"]
+        obstacles = [(await refusal(made, spelling, "wrong")).obstacle for spelling in spellings]
+        assert obstacles == [Obstacle.WRONG_PASSWORD] * 3 + [Obstacle.THROTTLED] * 3
+        assert len(directory.tried) == 3
+
+    async def test_another_address_has_the_last_attempt(self):
+        made = authenticator(NAMED, wrong_passwords=4)
+        for _ in range(5):
+            await refusal(made, "alice", "wrong")
+        elsewhere = Handler(request=SimpleNamespace(remote_ip="192.0.2.2"))
+        assert (await sign_in(made, "alice", "a", elsewhere))["name"] == "alice"
+
+    async def test_a_right_password_starts_anew(self):
+        made = authenticator(NAMED, wrong_passwords=3)
+        for _ in range(3):
+            assert (await refusal(made, "alice", "wrong")).obstacle is Obstacle.WRONG_PASSWORD
+            assert await sign_in(made, "alice", "a")
+
+    async def test_names_that_are_nobodys_are_throttled_as_well(self):
+        made = authenticator(NAMED, wrong_passwords=3)
+        obstacles = [(await refusal(made, "nobody", "x")).obstacle for _ in range(4)]
+        assert obstacles == [Obstacle.UNKNOWN_NAME] * 2 + [Obstacle.THROTTLED] * 2
+
+
+class TestHomes:
+    async def test_the_home_is_the_seeds_on_the_first_sign_in(self):
+        made = authenticator(NAMED)
+        await sign_in(made, "alice", "a")
+        assert made.identities.home_of("alice") == "jupyterhub-user-alice"
+
+    async def test_who_is_renamed_keeps_the_home(self):
+        directory = people()
+        made = authenticator(EVERYBODY, directory)
+        await sign_in(made, "bob", "b")
+        directory.change("bob", login="robert")
+        assert (await sign_in(made, "robert", "b"))["name"] == "robert"
+        assert made.identities.home_of("robert") == "jupyterhub-user-bob"
+
+    async def test_who_gets_a_used_name_gets_a_home_of_their_own(self):
+        directory = people()
+        made = authenticator(EVERYBODY, directory)
+        await sign_in(made, "bob", "b")
+        directory.change("bob", login=None)
+        directory.accounts += (Account("bob", "new", id="0f8fad5b-d9cb-469f-a165-70867728950e"),)
+        await sign_in(made, "bob", "new")
+        assert made.identities.home_of("bob") == "jupyterhub-user-bobX-0f8fad5bd9cb"
+
+    async def test_two_living_accounts_never_share_a_name(self):
+        directory = people(Account("BOB", "other", id="0f8fad5b-d9cb-469f-a165-70867728950e", qualified="bob@other"))
+        made = authenticator(EVERYBODY, directory)
+        directory.change("bob", qualified="bob@one")
+        await sign_in(made, "bob@one", "b")
+        assert (await refusal(made, "bob@other", "other")).obstacle is Obstacle.NAME_TAKEN
+        assert made.identities.home_of("bob") == "jupyterhub-user-bob"
+
+    async def test_an_invitation_is_not_inherited_with_the_name(self):
+        directory = people()
+        made = authenticator(NAMED, directory)
+        await sign_in(made, "mallory", "m", Handler().knows("mallory", invited=True))
+        directory.change("mallory", login=None)
+        directory.accounts += (Account("mallory", "new", id="0f8fad5b-d9cb-469f-a165-70867728950e"),)
+        refused = await refusal(made, "mallory", "new", Handler().knows("mallory", invited=True))
+        assert refused.obstacle is Obstacle.NOT_ALLOWED
+
+
 @pytest.mark.parametrize(
-    ("typed", "login"),
+    ("left", "notice"),
     [
-        ("alice", "alice"),
-        (" Alice ", "alice"),
-        ("EXAMPLE\\alice", "alice"),
-        ("alice@example.test", "alice"),
-        ("o'brien", "o'brien"),
-        ("Jürgen", "jürgen"),
-        ("first.last", "first.last"),
-        ("\uff21lice", "alice"),
-        ("alice @x", "alice"),
-        ("@example.test", None),
-        ("\u202ealice", None),
-        ("", None),
+        (timedelta(days=40), ""),
+        (timedelta(days=5, hours=1), "Your password expires in 5 days."),
+        (timedelta(days=1, hours=1), "Your password expires tomorrow."),
+        (timedelta(hours=3), "Your password expires today."),
+        (None, ""),
     ],
 )
-def test_reading_what_people_type(typed, login):
-    assert read_login(typed) == login
+async def test_the_home_page_warns_of_a_password_that_expires_soon(left, notice):
+    expires = datetime.now(UTC) + left if left else None
+    made = authenticator(EVERYBODY, people(Account("eve", "e", password_expires=expires)))
+    await sign_in(made, "eve", "e")
+    assert made.password_notice("eve") == notice
 
 
 @pytest.mark.parametrize("name", ["x`) || PathPrefix(`/hub", "corp\\xaver", "a\x7fb", "a\u2028b", "a/b", ""])
-def test_a_name_that_could_change_the_proxys_rules_is_nobodys(name):
-    assert not authenticator(FixedRules()).validate_username(name)
+async def test_a_name_that_could_change_the_proxys_rules_is_nobodys(name):
+    assert not authenticator(NAMED).validate_username(name)
 
 
 @pytest.mark.parametrize("name", ["alice", "o'brien", "jürgen", "first.last", "anna maria", '(x)|$%"'])
-def test_other_names_are_names(name):
-    assert authenticator(FixedRules()).validate_username(name)
+async def test_other_names_are_names(name):
+    assert authenticator(NAMED).validate_username(name)
 
 
-def test_nobody_is_allowed_but_through_authenticate():
-    made = authenticator(FixedRules(Named("alice")))
+async def test_nobody_is_allowed_but_through_authenticate():
+    made = authenticator(NAMED)
     assert not made.check_allowed("alice", None)
     assert not made.allow_all
     assert not made.allow_existing_users

@@ -1,38 +1,111 @@
-"""The access lists are live, and the last good ones hold."""
+"""The access rules are live, and the last good ones hold."""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
-from onehub.core.people import Rules
-from onehub.core.settings import Settings
+import pytest
+
+from onehub.core.settings import Access
 from onehub.core.sources import Named
 from onehub.hub.rules import LiveRules
+from tests.unit.examples import as_nobody, lay_out
 
 LOG = logging.getLogger("test")
+START = Access(people=(Named("start"),))
 
 
-def live(tmp_path, require: str = "any") -> LiveRules:
-    settings = Settings.model_validate({"access": {"people": [{"name": "start"}], "require": require}})
-    return LiveRules(settings, tmp_path, LOG)
+def live(directory: Path, files: dict[str, str]) -> LiveRules:
+    return LiveRules(START, lay_out(directory, files), LOG)
 
 
 def test_an_edit_takes_effect_at_the_next_look(tmp_path):
-    rules = live(tmp_path, require="all")
-    (tmp_path / "userlist").write_text("alice\n")
-    assert rules.current() == Rules((Named("alice"),), (), "all")
-    (tmp_path / "ad_allowed_groups").write_text("CN=Data Science,DC=x\n")
-    assert rules.current() == Rules((Named("alice"),), ("CN=Data Science,DC=x",), "all")
+    rules = live(tmp_path, {"onehub.toml": '[access]\nrequire = "all"\n', "userlist": "alice\n"})
+    assert rules.current() == Access(people=(Named("alice"),), require="all")
+    lay_out(tmp_path, {"ad_allowed_groups": "CN=Data Science,DC=x\n"})
+    assert rules.current() == Access(
+        people=(Named("alice"),), allowed_groups=("CN=Data Science,DC=x",), require="all"
+    )
+    toml = '[access]\nadmin_groups = ["Bosses"]\nallowed_groups = ["S-1-5-21-1"]\nblocked = ["Bob"]\n'
+    lay_out(tmp_path, {"onehub.toml": toml})
+    assert rules.current() == Access(
+        people=(Named("alice"),),
+        allowed_groups=("S-1-5-21-1", "CN=Data Science,DC=x"),
+        admin_groups=("Bosses",),
+        blocked=("bob",),
+    )
 
 
-def test_a_broken_list_changes_nothing_and_is_told(tmp_path, caplog):
-    rules = live(tmp_path)
-    (tmp_path / "userlist").write_text("alice\n")
+def test_only_the_access_rules_are_looked_at(tmp_path):
+    toml = "three = 3\n[limits]\nmemory = '8Q'\n[access]\nallow_all = true\n[nonsense]\n"
+    assert live(tmp_path, {"onehub.toml": toml}).current() == Access(allow_all=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("userlist", "alice\n3:00\n", "userlist, line 2: '3:00' is not a user name"),
+        ("userlist", "alice\nAlice admin\n", "userlist: 'alice' is named twice"),
+        ("ad_allowed_groups", "CN=,DC=x\n", "ad_allowed_groups, line 1: 'CN=' has no value"),
+        (
+            "onehub.toml",
+            "[access]\nrequire = 'both'\n",
+            "onehub.toml: access.require: input should be 'any' or 'all' (it is 'both')",
+        ),
+        (
+            "onehub.toml",
+            "[access]\nblokced = ['bob']\n",
+            "onehub.toml: access.blokced: unknown setting, did you mean `blocked`?",
+        ),
+        (
+            "onehub.toml",
+            "[access]\nadmin_groups = 'Bosses'\n",
+            "onehub.toml: access.admin_groups: must be a list like ['…'] (it is 'Bosses')",
+        ),
+        (
+            "onehub.toml",
+            "[access]\npeople = ['bob']\n",
+            "onehub.toml: access.people: is not set here but as userlist",
+        ),
+        (
+            "onehub.toml",
+            "access = 3\n",
+            "onehub.toml: access: only tables may stand here: a line like `[limits]`, and keys below it",
+        ),
+        (
+            "onehub.toml",
+            "[limits\n",
+            "onehub.toml: Expected ']' at the end of a table declaration (at line 1, column 8)",
+        ),
+    ],
+)
+def test_a_broken_file_changes_nothing_and_is_told(tmp_path, caplog, file, content, told):
+    rules = live(tmp_path, {"userlist": "alice\n", "onehub.toml": "[access]\nblocked = ['bob']\n"})
     good = rules.current()
-    (tmp_path / "userlist").write_text("alice\nbob chief\n")
-    assert rules.current() == good
-    assert "userlist, line 2: after the name only `admin` may stand, not 'chief'" in caplog.text
+    lay_out(tmp_path, {file: content})
+    assert rules.current() == good == Access(people=(Named("alice"),), blocked=("bob",))
+    assert caplog.messages == [f"the access rules have errors, the last good ones hold: {told}"]
+
+
+def test_a_mended_file_counts_again(tmp_path):
+    rules = live(tmp_path, {"userlist": "alice:\n"})
+    assert rules.current() == START
+    lay_out(tmp_path, {"userlist": "alice\n"})
+    assert rules.current() == Access(people=(Named("alice"),))
+
+
+def test_a_file_that_the_hub_may_not_read_changes_nothing_and_is_told(tmp_path, caplog):
+    rules = live(tmp_path / "hub", {"userlist": "alice\n"})
+    (tmp_path / "hub").chmod(0)
+    with as_nobody():
+        assert rules.current() == START
+    (tmp_path / "hub").chmod(0o700)
+    assert caplog.messages == [
+        f"{tmp_path / 'hub/onehub.toml'} is not readable for the hub: "
+        "edits take effect with `docker restart` of the hub"
+    ]
 
 
 def test_lists_that_are_gone_let_nobody_in(tmp_path):
-    assert live(tmp_path).current() == Rules((), ())
+    assert live(tmp_path, {}).current() == Access()

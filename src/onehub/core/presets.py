@@ -1,0 +1,67 @@
+"""What differs between directories: the names of attributes, and how groups are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PresetName = Literal["active-directory", "openldap", "freeipa"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A kind of directory.
+
+    `qualified` are attributes that may hold the whole `alice@example.test`; `id` never changes while an account
+    lives and is never used again. `nesting` is how groups in groups are found: `token-groups` asks Active Directory,
+    which has worked them out, `member-of` reads what the server keeps complete on the person, `walk` climbs.
+    """
+
+    name: PresetName
+    person_filter: str
+    login: str
+    qualified: tuple[str, ...]
+    id: str
+    group_name: str
+    nesting: Literal["token-groups", "member-of", "walk"]
+    state: tuple[str, ...]
+    """Attributes that tell whether the account is usable and when its password expires."""
+
+
+PRESETS: dict[PresetName, Preset] = {
+    "active-directory": Preset(
+        name="active-directory",
+        person_filter="(objectCategory=person)(objectClass=user)",
+        login="sAMAccountName",
+        qualified=("userPrincipalName",),
+        id="objectGUID",
+        group_name="sAMAccountName",
+        nesting="token-groups",
+        state=(
+            "userAccountControl",
+            "accountExpires",
+            "msDS-User-Account-Control-Computed",
+            "msDS-UserPasswordExpiryTimeComputed",
+        ),
+    ),
+    "openldap": Preset(
+        name="openldap",
+        person_filter="",
+        login="uid",
+        qualified=("uid",),
+        id="entryUUID",
+        group_name="cn",
+        nesting="walk",
+        state=("pwdAccountLockedTime", "shadowExpire"),
+    ),
+    "freeipa": Preset(
+        name="freeipa",
+        person_filter="(objectClass=person)",
+        login="uid",
+        qualified=("uid", "krbPrincipalName"),
+        id="ipaUniqueID",
+        group_name="cn",
+        nesting="member-of",
+        state=("nsAccountLock", "krbPrincipalExpiration", "krbPasswordExpiration"),
+    ),
+}

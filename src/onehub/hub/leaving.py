@@ -1,0 +1,76 @@
+"""Ends somebody's access: signed out everywhere, tokens gone, the server stopped after the notice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from jupyterhub import orm
+
+from . import metrics
+
+
+class Leaving:
+    """The people who have lost access and whose servers have not stopped yet."""
+
+    def __init__(self, notice: int, log: logging.Logger) -> None:
+        self._notice = notice
+        self._log = log
+        self._stops: dict[str, asyncio.Task] = {}
+
+    def expel(self, user, reason: str) -> None:
+        """End every session and token now, and the servers after the notice. Homes stay."""
+        sign_out(user)
+        if user.name in self._stops:
+            return
+        metrics.EXPELLED.inc()
+        running = [name for name, spawner in user.spawners.items() if spawner.active]
+        after = f", the server stops in {self._notice} s" if running else ""
+        self._log.warning("%s is signed out%s: %s", user.name, after, reason)
+        if running:
+            self._stops[user.name] = asyncio.ensure_future(self._stop_later(user))
+
+    def stays(self, name: str) -> None:
+        """They have access again: the server goes on."""
+        if stop := self._stops.pop(name, None):
+            stop.cancel()
+
+    async def _stop_later(self, user) -> None:
+        await asyncio.sleep(self._notice)
+        # From here on it runs to its end, even if they get access back meanwhile.
+        self._stops.pop(user.name, None)
+        await stop_servers(user)
+
+
+def sign_out(user) -> None:
+    """Every browser and every token of this person: the next request of each has to sign in."""
+    for token in list(user.orm_user.api_tokens):
+        user.db.delete(token)
+    for code in list(user.orm_user.oauth_codes):
+        user.db.delete(code)
+    user.orm_user.cookie_id = orm.new_token()
+    user.db.commit()
+
+
+async def stop_servers(user) -> None:
+    """Stop what runs, as JupyterHub's own handler does: the route first, then the server."""
+    for name, spawner in list(user.spawners.items()):
+        if spawner.active:
+            await user.settings["proxy"].delete_user(user, name)
+            await user.stop(name)
+
+
+async def delete_user(users, user) -> None:
+    """Forget the hub's record of a person; homes stay."""
+    sign_out(user)
+    await stop_servers(user)
+    users.delete(user.id)
+
+
+async def rename_user(users, user, name: str) -> None:
+    """Give the hub's record another name, with its groups and its admin flag; servers are started anew."""
+    sign_out(user)
+    await stop_servers(user)
+    user.orm_user.name = name
+    user.db.commit()
+    del users[user.id]  # it remembers addresses with the old name

@@ -1,0 +1,119 @@
+"""Whether everybody who is signed in still may be: each is looked up again, and shown out if not."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from jupyterhub import orm
+from jupyterhub.roles import assign_default_roles
+from jupyterhub.user import UserDict
+
+from onehub.core.identities import Identity
+from onehub.core.logins import Login
+from onehub.core.obstacles import Obstacle
+from onehub.core.people import Admitted, Person, Refused, admit
+from onehub.core.settings import Directory
+
+from .directory.pool import Busy, DirectoryPool
+from .directory.session import DirectoryDown, Session, look_up, person_of
+from .identities import Identities
+from .leaving import Leaving
+from .rules import LiveRules
+
+INVITED = "added-by-admin"
+"""The hub group of people whom an admin added on the admin page."""
+
+_SEEN_WITHIN = 14 * 24 * 3600
+"""Seconds; whoever has not been here for longer has no valid cookie."""
+
+
+class Review:
+    """Looks people up again and keeps the hub's record of them true."""
+
+    def __init__(
+        self,
+        settings: Directory,
+        pool: DirectoryPool,
+        rules: LiveRules,
+        identities: Identities,
+        leaving: Leaving,
+        log: logging.Logger,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._rules = rules
+        self._identities = identities
+        self._leaving = leaving
+        self._log = log
+        self._started = datetime.now(UTC)
+
+    async def everybody(self, users: UserDict) -> None:
+        """Look up everybody who is signed in or has a server, one after the other."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        for record in users.db.query(orm.User).all():
+            user = users[record]
+            seen = record.last_activity
+            if user.active or (seen and (now - seen).total_seconds() < _SEEN_WITHIN):
+                await self.one(user)
+
+    async def one(self, user):
+        """JupyterHub's auth model if the person may go on, False if not: then they are on their way out."""
+        if not self._settings.lookup_user:
+            return True  # nobody could look them up; their sign-in ends with its cookie
+        identity = self._identities.by_name(user.name)
+        try:
+            found = await self._pool.ask("refresh", lambda session: _look_up(session, user.name, identity))
+        except (Busy, DirectoryDown) as error:
+            return self._keep(user, str(error) or "every directory worker is busy")
+        if isinstance(found, Obstacle):
+            return self._expel(user, found.meaning)
+        # Renamed people go on under the name they signed in with, until they sign in again.
+        person = replace(found, name=user.name)
+        decision = admit(person, self._rules.current(), invited=is_invited(user))
+        if isinstance(decision, Refused):
+            return self._expel(user, decision.reason)
+        if identity:
+            self._identities.remember(identity, person.password_expires)
+        self._leaving.stays(user.name)
+        model = auth_model(person, decision, invited=is_invited(user))
+        user.sync_groups(model["groups"])
+        if decision.admin is not None and decision.admin != user.admin:
+            self._log.warning("%s is %s an admin", user.name, "now" if decision.admin else "no longer")
+            user.admin = decision.admin
+            assign_default_roles(user.db, user.orm_user)
+        return model
+
+    def _keep(self, user, reason: str):
+        """While the directory is away people go on, but not for ever."""
+        confirmed = self._identities.confirmed(user.name) or self._started
+        without = (datetime.now(UTC) - confirmed).total_seconds()
+        if without < self._settings.keep_without:
+            self._log.warning("%s is not looked up again now: %s", user.name, reason)
+            return True
+        return self._expel(user, f"the directory could not be asked for {without / 3600:.1f} h: {reason}")
+
+    def _expel(self, user, reason: str) -> bool:
+        self._leaving.expel(user, reason)
+        return False
+
+
+def _look_up(session: Session, name: str, identity: Identity | None) -> Person | Obstacle:
+    if identity:
+        return look_up(session, identity.id)
+    entry = session.find(Login(name))
+    if entry is None:
+        return Obstacle.UNKNOWN_NAME
+    return entry.obstacle or person_of(entry, session.groups(entry))
+
+
+def is_invited(user) -> bool:
+    """Whether an admin added them on the admin page."""
+    return user is not None and any(group.name == INVITED for group in user.groups)
+
+
+def auth_model(person: Person, decision: Admitted, *, invited: bool):
+    """JupyterHub's auth model. Groups appear there by DN, which is the one name of a group that cannot be two's."""
+    groups = sorted(group.dn for group in person.groups) + ([INVITED] if invited else [])
+    return {"name": person.name, "admin": decision.admin, "groups": groups}

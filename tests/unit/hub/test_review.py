@@ -1,0 +1,177 @@
+"""People who are signed in, looked up again: with JupyterHub's own records and a directory in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from jupyterhub import orm, roles
+from jupyterhub.user import User, UserDict
+from sqlalchemy.orm import Session
+
+from onehub.core.identities import Identity
+from onehub.core.obstacles import Obstacle
+from onehub.core.settings import Access, Directory
+from onehub.core.sources import Named
+from onehub.hub.directory.pool import DirectoryPool
+from onehub.hub.identities import Identities
+from onehub.hub.leaving import Leaving
+from onehub.hub.review import Review
+from tests.doubles import Account, FakeDirectory
+
+STAFF = "cn=staff,dc=example,dc=test"
+ADMINS = "cn=admins,dc=example,dc=test"
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Session]:
+    """The hub's, in memory."""
+    session = orm.new_session_factory("sqlite:///:memory:")()
+    session.add(orm.OAuthClient(identifier="jupyterhub"))
+    for role in roles.get_default_roles():
+        roles.create_role(session, role)
+    yield session
+    session.close()
+    session.get_bind().dispose()
+
+
+@pytest.fixture
+def users(database: Session) -> Iterator[UserDict]:
+    """Nobody is there yet."""
+    yield UserDict(lambda: database, {})
+    for kind in (orm.APIToken, orm.User, orm.Group):
+        for record in database.query(kind):
+            database.delete(record)
+    database.commit()
+
+
+class Rules:
+    """Rules that a test edits."""
+
+    def __init__(self, **values: object) -> None:
+        self.access = Access.model_validate({"allowed_groups": ["staff"]} | values)
+
+    def current(self) -> Access:
+        return self.access
+
+
+class Hub:
+    """A hub in which alice has signed in."""
+
+    def __init__(self, users: UserDict, rules: Rules, **settings: object) -> None:
+        self.users = users
+        self.directory = FakeDirectory("dc=example,dc=test", (Account("alice", "a", (STAFF,)),))
+        self.identities = Identities(Path(":memory:"), "home-")
+        own = Directory.model_validate({"lookup_user": "svc", "notice": "30m"} | settings)
+        log = logging.getLogger("review")
+        self.leaving = Leaving(own.notice, log)
+        pool = DirectoryPool(self.directory, 2, 5)
+        self.review = Review(own, pool, rules, self.identities, self.leaving, log)
+        mark = self.directory.accounts[0].mark
+        self.identities.remember(Identity(mark, "alice", "home-alice"), None)
+        record = orm.User(name="alice")
+        users.db.add(record)
+        users.db.commit()
+        self.alice: User = users[record]
+        self.alice.new_api_token()
+
+    def is_signed_in(self, cookie: str) -> bool:
+        return self.alice.orm_user.cookie_id == cookie and bool(self.alice.orm_user.api_tokens)
+
+
+async def test_who_may_go_on_keeps_everything_and_gets_the_groups_of_today(users):
+    hub = Hub(users, Rules())
+    cookie = hub.alice.orm_user.cookie_id
+    assert await hub.review.one(hub.alice) == {"name": "alice", "admin": None, "groups": [STAFF]}
+    assert hub.is_signed_in(cookie)
+    assert [group.name for group in hub.alice.groups] == [STAFF]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"obstacle": Obstacle.DISABLED},
+        {"obstacle": Obstacle.ACCOUNT_EXPIRED},
+        {"groups": ()},
+        {"login": None},
+    ],
+)
+async def test_who_is_disabled_expired_out_of_every_group_or_deleted_is_signed_out(users, change):
+    hub = Hub(users, Rules())
+    cookie = hub.alice.orm_user.cookie_id
+    hub.directory.change("alice", **change)
+    assert await hub.review.one(hub.alice) is False
+    assert hub.alice.orm_user.cookie_id != cookie
+    assert hub.alice.orm_user.api_tokens == []
+
+
+async def test_who_is_blocked_is_signed_out(users):
+    rules = Rules()
+    hub = Hub(users, rules)
+    rules.access = rules.access.model_copy(update={"blocked": ("alice",)})
+    assert await hub.review.one(hub.alice) is False
+
+
+async def test_who_leaves_the_admin_group_is_no_admin_any_more(users):
+    hub = Hub(users, Rules(admin_groups=["admins"]))
+    hub.directory.change("alice", groups=(STAFF, ADMINS))
+    await hub.review.one(hub.alice)
+    assert hub.alice.admin
+    hub.directory.change("alice", groups=(STAFF,))
+    await hub.review.one(hub.alice)
+    assert not hub.alice.admin
+    assert [role.name for role in hub.alice.orm_user.roles] == ["user"]
+
+
+async def test_who_is_renamed_goes_on_under_the_old_name(users):
+    hub = Hub(users, Rules())
+    hub.directory.change("alice", login="alina")
+    assert (await hub.review.one(hub.alice))["name"] == "alice"
+
+
+async def test_somebody_else_of_the_same_name_keeps_nobody_in(users):
+    hub = Hub(users, Rules())
+    hub.directory.change("alice", login=None)
+    hub.directory.accounts += (Account("alice", "x", (STAFF,), id="0f8fad5b-d9cb-469f-a165-70867728950e"),)
+    assert await hub.review.one(hub.alice) is False
+
+
+async def test_without_the_directory_people_go_on(users):
+    hub = Hub(users, Rules())
+    cookie = hub.alice.orm_user.cookie_id
+    hub.directory.down = True
+    assert await hub.review.one(hub.alice) is True
+    assert hub.is_signed_in(cookie)
+
+
+async def test_but_not_for_ever(users):
+    hub = Hub(users, Rules(), keep_without="1h")
+    hub.directory.down = True
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).timestamp()
+    hub.identities._database.execute("UPDATE people SET confirmed = ?", (yesterday,))
+    assert await hub.review.one(hub.alice) is False
+
+
+async def test_without_a_lookup_account_nobody_can_be_looked_up(users):
+    hub = Hub(users, Rules(), lookup_user="")
+    assert await hub.review.one(hub.alice) is True
+    assert hub.directory.asked == []
+
+
+async def test_who_was_never_marked_is_looked_up_by_name(users):
+    hub = Hub(users, Rules(people=[Named("alice")]))
+    hub.identities.release("alice")
+    assert (await hub.review.one(hub.alice))["name"] == "alice"
+    assert hub.directory.asked == ["alice"]
+
+
+async def test_everybody_who_was_here_lately_is_looked_up(users):
+    hub = Hub(users, Rules())
+    for name, days in (("bob", 1), ("old", 30)):
+        users.db.add(orm.User(name=name, last_activity=datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days)))
+    users.db.commit()
+    await hub.review.everybody(users)
+    assert hub.directory.asked == ["bob"]
