@@ -14,6 +14,7 @@ import pytest
 import trustme
 from pydantic import SecretStr
 
+from onehub.core.logins import Login
 from onehub.core.rehearsal import Rehearsal, Request, Stage
 from onehub.core.settings import Settings
 from onehub.hub.directory.ldap import LdapDirectory
@@ -24,7 +25,7 @@ from onehub.hub.rehearsal import rehearse
 from .conftest import PASSWORDS
 from .samba import LOCKOUT_THRESHOLD
 from .sluices import listener, silent
-from .worlds import AD_PASSWORDS, settings_for
+from .worlds import AD_PASSWORDS, World, fake_world, openldap_world, samba_world, settings_for
 
 
 @pytest.fixture
@@ -182,6 +183,32 @@ def test_a_ca_file_that_is_gone(look):
 
 
 # --- in front of real directories
+
+
+@pytest.fixture(params=["fake", "openldap", "samba"])
+def world(request: pytest.FixtureRequest) -> World:
+    """The fake as well: the unit tests ask it the same."""
+    if request.param == "fake":
+        return fake_world(PASSWORDS)
+    running = request.getfixturevalue(request.param)
+    return (
+        openldap_world(running, "ldaps", PASSWORDS) if request.param == "openldap" else samba_world(running, "ldaps")
+    )
+
+
+def test_every_directory_explains_itself_alike(world):
+    with world.directory.session() as session:
+        session.begin()
+        entry = session.find(Login(world.nested))
+        condition, hits = session.last_search()
+        ways = {group.name.lower(): [one.name for one in way] for group, way in session.paths(entry).items()}
+        assert session.knows_anybody()
+        assert session.find(Login("nobody")) is None
+        assert session.last_search()[1] == 0
+    assert world.nested in condition
+    assert hits == 1
+    assert ways["data science"] == [world.middle]
+    assert ways[world.middle.lower()] == []
 
 
 def ask(running: Any, transport: str, name: str, password: str | None, **access: object) -> Rehearsal:

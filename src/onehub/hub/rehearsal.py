@@ -89,13 +89,18 @@ def converse(directory: Opener, request: Request, notes: Notes) -> Rehearsal:
         if ended.because:
             decision = Decision(request.name or "", False, ended.because)
     if decision:
-        with notes.stage(DECISION) as draft:
-            draft.text = str(decision)
-            draft.details = (f"home volume {decision.home}",) if decision.allowed else ()
-            if not decision.allowed:
-                draft.level = "failed"
-                draft.fix = "" if any(stage.level == "failed" for stage in notes.stages) else _LISTS_FIX
+        _tell(decision, notes)
     return Rehearsal(tuple(notes.stages), decision)
+
+
+def _tell(decision: Decision, notes: Notes) -> None:
+    explained = any(stage.level == "failed" for stage in notes.stages)
+    with notes.stage(DECISION) as draft:
+        draft.text = str(decision)
+        if decision.allowed:
+            draft.details = (f"home volume {decision.home}",)
+        else:
+            draft.level, draft.fix = "failed", "" if explained else _LISTS_FIX
 
 
 class _Conversation:

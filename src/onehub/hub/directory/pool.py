@@ -14,6 +14,8 @@ from .session import DirectoryDown, Session
 
 Result = TypeVar("Result")
 
+_LONGEST_QUEUE = 300
+"""Who would wait longer than a class signing in at once is told so at once."""
 _GRACE = 2.0
 """Seconds beyond the deadline: a conversation ends itself there, but a look into DNS cannot be cut short."""
 
@@ -26,7 +28,7 @@ class Opener(Protocol):
 
 
 class Busy(Exception):
-    """Every worker was taken until the deadline."""
+    """Every worker was taken until the deadline, or too many wait for one already."""
 
 
 class DirectoryPool:
@@ -37,15 +39,15 @@ class DirectoryPool:
         self._deadline = deadline
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="directory")
         self._free = asyncio.Semaphore(workers)
+        self._waiting = 0
 
     async def ask(self, name: str, question: Callable[[Session], Result]) -> Result:
         """What `question` finds out. Raises Busy and DirectoryDown."""
         try:
-            async with asyncio.timeout(self._deadline):
-                await self._free.acquire()
-        except TimeoutError as error:
+            await self._wait()
+        except Busy:
             DIRECTORY_FAILURES.labels(kind="busy").inc()
-            raise Busy from error
+            raise
         call = asyncio.get_running_loop().run_in_executor(self._threads, self._converse, name, question)
         # A worker is free when its thread is, not when somebody stops waiting for it.
         call.add_done_callback(self._done)
@@ -57,6 +59,19 @@ class DirectoryPool:
         except DirectoryDown as error:
             DIRECTORY_FAILURES.labels(kind=error.kind).inc()
             raise
+
+    async def _wait(self) -> None:
+        """Until a worker is free. Raises Busy."""
+        if self._waiting >= _LONGEST_QUEUE:
+            raise Busy
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise Busy from error
+        finally:
+            self._waiting -= 1
 
     def _converse(self, name: str, question: Callable[[Session], Result]) -> Result:
         with DIRECTORY_SECONDS.labels(question=name).time(), self.directory.session() as session:
