@@ -36,3 +36,8 @@ def read_login(typed: str) -> Login | None:
 def hub_name(login: str) -> str:
     """The hub's name for a person: the login name as the directory writes it, in lower case, composed (NFC)."""
     return unicodedata.normalize("NFC", login.lower())
+
+
+def can_be_hub_name(name: str) -> bool:
+    """No backtick, backslash or unprintable character: names become part of the proxy's rules."""
+    return name.isprintable() and not set("`\\") & set(name)

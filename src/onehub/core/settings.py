@@ -149,7 +149,7 @@ class Directory(Section):
     """Seconds to wait for each answer."""
     deadline: int = Field(10, ge=1, le=120)
     """Seconds that one sign-in may take in all, however many servers are tried."""
-    workers: int = Field(8, ge=1, le=64)
+    workers: int = Field(4, ge=1, le=64)
     """Sign-ins that talk to the directory at the same time; further ones wait until the deadline, then are told to
     try again."""
     wrong_passwords: int = Field(4, ge=2)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from onehub.core.groups import Group
-from onehub.core.logins import Login, read_login
+from onehub.core.logins import Login, can_be_hub_name, read_login
 from onehub.core.obstacles import Obstacle
 from onehub.core.rehearsal import (
     ACCOUNT,
@@ -244,7 +244,7 @@ class _Conversation:
 
     def _decide(self, entry: Entry, groups: frozenset[Group]) -> Decision:
         person = person_of(entry, groups)
-        if not person.name.isprintable() or set("`\\") & set(person.name):
+        if not can_be_hub_name(person.name):
             return Decision(person.name, False, "the name holds a character that none in the hub may have")
         return decide(person, self._settings)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from onehub.core import sources
 from onehub.core.settings import Access, load_access
+
+_FILES = (sources.TOML, sources.USERLIST, sources.ALLOWED_GROUPS)
 
 
 class LiveRules:
@@ -15,9 +18,16 @@ class LiveRules:
         self._access = access
         self._deployment = deployment
         self._log = log
+        self._marks: tuple[object, ...] = ()
 
     def current(self) -> Access:
         """The rules to decide by."""
+        marks = tuple(_mark(self._deployment / file) for file in _FILES)
+        if marks != self._marks:
+            self._read(marks)
+        return self._access
+
+    def _read(self, marks: tuple[object, ...]) -> None:
         try:
             access, problems = load_access(self._deployment)
         except PermissionError as error:
@@ -25,10 +35,18 @@ class LiveRules:
                 "%s is not readable for the hub: edits take effect with `docker restart` of the hub",
                 error.filename,
             )
-            return self._access
+            return
         if problems:
             told = "; ".join(str(problem) for problem in problems)
             self._log.error("the access rules have errors, the last good ones hold: %s", told)
-            return self._access
-        self._access = access
-        return access
+            return
+        self._access, self._marks = access, marks
+
+
+def _mark(file: Path) -> object:
+    """Changes when the file does."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -64,7 +64,8 @@ class Hub:
     def __init__(self, users: UserDict, rules: Rules, **settings: object) -> None:
         self.users = users
         self.directory = FakeDirectory("dc=example,dc=test", (Account("alice", "a", (STAFF,)),))
-        self.identities = Identities(Path(":memory:"), "home-")
+        self.now = datetime.now(UTC)
+        self.identities = Identities(Path(":memory:"), "home-", clock=lambda: self.now)
         own = Directory.model_validate({"lookup_user": "svc", "notice": "30m"} | settings)
         log = logging.getLogger("review")
         self.leaving = Leaving(own.notice, log)
@@ -149,9 +150,9 @@ async def test_without_the_directory_people_go_on(users):
 
 async def test_but_not_for_ever(users):
     hub = Hub(users, Rules(), keep_without="1h")
+    hub.now -= timedelta(days=1)
+    await hub.review.one(hub.alice)
     hub.directory.down = True
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).timestamp()
-    hub.identities._database.execute("UPDATE people SET confirmed = ?", (yesterday,))
     assert await hub.review.one(hub.alice) is False
 
 

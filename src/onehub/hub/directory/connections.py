@@ -23,6 +23,7 @@ from ldap3.core.exceptions import (
 from onehub.core.settings import Directory
 
 from .active_directory import bind_obstacle
+from .kept import KeptConnections, end
 from .servers import Server, Servers
 from .session import DirectoryDown
 from .tls import VerifiedTls, looking_context, peer_certificate
@@ -40,8 +41,10 @@ SERVER_FAILED = (LDAPCommunicationError, LDAPInvalidServerError, LDAPStartTLSErr
 class Connections:
     """Opens connections, to the next server where one fails, and ends them all at the deadline."""
 
-    def __init__(self, settings: Directory, servers: Servers, context: ssl.SSLContext) -> None:
+    def __init__(self, settings: Directory, servers: Servers, kept: KeptConnections, context: ssl.SSLContext) -> None:
         self._settings = settings
+        self._kept = kept
+        self._reading: Connection | None = None
         self._servers = servers
         self._context = context
         self._opened: list[Connection] = []
@@ -54,8 +57,26 @@ class Connections:
 
     def for_reading(self) -> Connection:
         """A connection of the lookup account. Raises DirectoryDown."""
+        self._reading = self._from_kept() or self._to_any(self._bind_lookup)
+        return self._reading
+
+    def _from_kept(self) -> Connection | None:
+        """One of an earlier conversation, bound anew. That it ended meanwhile says nothing about its server."""
+        kept = self._kept.take(self._context)
+        if kept is None:
+            return None
+        self._opened.append(kept.connection)
+        try:
+            result = self._bind_lookup(kept.connection)
+        except SERVER_FAILED:
+            return None
+        self._server = kept.server
+        self._require_lookup(result)
+        return kept.connection
+
+    def _bind_lookup(self, connection: Connection) -> Row:
         password = self._settings.lookup_password.get_secret_value()
-        return self._to_any(lambda fresh: bind(fresh, self._settings.lookup_user, password))
+        return bind(connection, self._settings.lookup_user, password)
 
     def for_proof(self) -> Connection:
         """A connection that nobody has bound yet. Raises DirectoryDown."""
@@ -140,14 +161,14 @@ class Connections:
                     # Not the TLS socket's own shutdown: it stops encrypting a moment before it stops sending.
                     socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
 
-    def close(self) -> None:
-        """Say good-bye and close; a connection that failed has told why already."""
+    def close(self, *, well: bool) -> None:
+        """The end of the conversation. If all went `well`, the connection waits for the next one."""
         self._watchdog.cancel()
         for connection in self._opened:
-            with suppress(LDAPException, OSError):
-                connection.unbind()
-            if connection.socket is not None:
-                connection.socket.close()
+            if well and connection is self._reading and self._server and not self._over:
+                self._kept.put(connection, self._server, self._context)
+            else:
+                end(connection)
 
     def down(self, error: Exception) -> DirectoryDown:
         """What a failure of the network means for the operator."""

@@ -21,6 +21,7 @@ from onehub.core.settings import DEMO_CA_FILE, Settings
 
 from . import accounts, active_directory
 from .connections import SERVER_FAILED, Connections, Row, bind, told
+from .kept import KeptConnections
 from .servers import Resolver, Server, Servers
 from .session import DirectoryDown, Entry, Proof
 from .tls import Trust
@@ -79,6 +80,7 @@ class LdapDirectory:
         self.servers = Servers(own, resolver, watch=watch)
         ca_file = deployment / own.ca_file if own.ca_file else None
         self._trust = Trust(Path(DEMO_CA_FILE) if settings.is_demo else ca_file)
+        self._kept = KeptConnections(own.workers)
         self.shape: Shape | None = None
 
     @contextmanager
@@ -89,15 +91,17 @@ class LdapDirectory:
         except OSError as error:
             why = error.strerror or error
             raise DirectoryDown(f"the CA certificate {self._trust.ca_file} cannot be read: {why}", "tls") from error
-        connections = Connections(self.settings, self.servers, context)
+        connections = Connections(self.settings, self.servers, self._kept, context)
+        well = False
         try:
             yield LdapSession(self, connections)
+            well = True
         except (LDAPException, OSError) as error:
             raise connections.down(error) from error
         except ValueError as error:
             raise DirectoryDown(f"the directory gave a value that cannot be read: {error}", "protocol") from error
         finally:
-            connections.close()
+            connections.close(well=well)
 
 
 class LdapSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,17 +38,19 @@ class Trust:
 
     def __init__(self, ca_file: Path | None) -> None:
         self.ca_file = ca_file
+        self._lock = threading.Lock()
         self._read: tuple[float, ssl.SSLContext] | None = None
 
     def context(self) -> ssl.SSLContext:
         """What verifies certificates. Raises OSError for a file that cannot be read."""
-        changed = self.ca_file.stat().st_mtime if self.ca_file else 0.0
-        if self._read is None or self._read[0] != changed:
-            context = ssl.create_default_context()
-            if self.ca_file:
-                context.load_verify_locations(self.ca_file)
-            self._read = (changed, context)
-        return self._read[1]
+        with self._lock:  # or every thread would read them at once
+            changed = self.ca_file.stat().st_mtime if self.ca_file else 0.0
+            if self._read is None or self._read[0] != changed:
+                context = ssl.create_default_context()
+                if self.ca_file:
+                    context.load_verify_locations(self.ca_file)
+                self._read = (changed, context)
+            return self._read[1]
 
 
 def looking_context() -> ssl.SSLContext:
