@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.ds389 import ds389  # noqa: F401
 from tests.contract.samba import samba, second_dc  # noqa: F401
 from tests.e2e.deployment import TestDeployment
 

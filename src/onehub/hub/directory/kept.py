@@ -60,6 +60,13 @@ class KeptConnections:
         if surplus:
             end(surplus.connection)
 
+    def clear(self) -> None:
+        """Close them all."""
+        with self._lock:
+            kept, self._kept = self._kept, deque()
+        for one in kept:
+            end(one.connection)
+
     def _is_stale(self, kept: Kept, context: ssl.SSLContext) -> bool:
         # Another context: the CA file has changed, and with it whom to trust.
         return kept.context is not context or self._clock() - kept.since > _KEPT_FOR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -81,6 +82,7 @@ class LdapDirectory:
         ca_file = deployment / own.ca_file if own.ca_file else None
         self._trust = Trust(Path(DEMO_CA_FILE) if settings.is_demo else ca_file)
         self._kept = KeptConnections(own.workers)
+        weakref.finalize(self, self._kept.clear)
         self.shape: Shape | None = None
 
     @contextmanager
