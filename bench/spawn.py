@@ -148,7 +148,7 @@ async def _crowd(people: People, count: int) -> Crowd:
 def _values(measured: Mapping[str, Measured], limits: Mapping[int, list[float]]) -> dict[str, float]:
     """What goes into the file: the ratios first."""
     ours, stock = measured["ours"], measured["stock"]
-    ours_health, stock_health = (sum((crowd.health for crowd in of.twenty), []) for of in (ours, stock))
+    ours_health, stock_health = ([took for crowd in of.twenty for took in crowd.health] for of in (ours, stock))
     values = {
         "one_ratio": _ratio(ours.one, stock.one),
         "raw_ratio": statistics.median(ours.one) / statistics.median(limits[1]),
@@ -239,8 +239,9 @@ def _show(values: Mapping[str, float]) -> None:
     console = Console(width=100)
     console.print(table)
     console.print(
-        f"plain docker run of stock's image: one {values['raw_one_s']:.2f} s (ours : that = {values['raw_ratio']:.2f}), "
-        f"{_CROWD} at once {values['raw_twenty_total_s']:.1f} s, median {values['raw_twenty_median_s']:.1f} s"
+        f"plain docker run of stock's image: one {values['raw_one_s']:.2f} s "
+        f"(ours : that = {values['raw_ratio']:.2f}), {_CROWD} at once {values['raw_twenty_total_s']:.1f} s, "
+        f"median {values['raw_twenty_median_s']:.1f} s"
     )
 
 

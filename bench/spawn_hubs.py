@@ -1,4 +1,4 @@
-"""Two hubs to measure beside each other: ours as an operator has it, and jupyterhub-deploy-docker's design in stock/."""
+"""Two hubs to measure beside each other: ours as an operator has it, and the design of jupyterhub-deploy-docker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import httpx
 
 from onehub.core.names import BASE_IMAGE, LABEL_DEPLOYMENT, LABEL_KIND
 from onehub.core.plan import BuildImage
-from onehub.core.settings import Settings
+from onehub.core.settings import DEMO_DIRECTORY, Settings
 from onehub.host import assets
 
 PEOPLE = tuple(f"p{number:02}" for number in range(40))
@@ -36,6 +36,7 @@ _ROOT = Path(__file__).parents[1]
 _STOCK = Path(__file__).with_name("stock")
 _ONEHUB = Path(sys.executable).with_name("onehub")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_BASE_DN = "dc=example,dc=test"
 _PATIENCE = 120
 """Seconds until a hub that should have started counts as broken."""
 
@@ -72,7 +73,7 @@ class Hub:
 def hubs() -> Iterator[Mapping[str, Hub]]:
     """Both, started and idle; all they made is taken away in the end, their images apart."""
     with ExitStack() as stack:
-        engine = stack.enter_context(docker.from_env())
+        engine = stack.enter_context(closing(docker.from_env()))
         _build_notebooks()
         stock = stack.enter_context(_stock(engine))
         ours = stack.enter_context(_ours(engine))
@@ -178,6 +179,11 @@ def _make_deployment(directory: Path, name: str, port: int) -> None:
     prefixes = f'[servers]\nhome_prefix = "{name}-home-"\ncontainer_prefix = "{name}-server-"\n'
     (directory / "onehub.toml").write_text(prefixes)
     (directory / "userlist").write_text("".join(f"{person}\n" for person in PEOPLE))
+    # As the demo would write it, but settings must be whole before the notebook image can be built as wanted here.
+    lookup = (
+        f"AD_SERVER={DEMO_DIRECTORY}\nAD_LOOKUP_SEARCH_USER=cn=lookup,{_BASE_DN}\nAD_LOOKUP_SEARCH_PASSWORD=look\n"
+    )
+    (directory / "secrets" / "ad.env").write_text(f"{lookup}AD_SEARCH_BASE={_BASE_DN}\n")
     _run(_ONEHUB, "build", "notebook", cwd=directory)
     _run(_ONEHUB, "demo", cwd=directory)
 
@@ -185,7 +191,7 @@ def _make_deployment(directory: Path, name: str, port: int) -> None:
 def _add_people(container: str) -> None:
     """They are not in the demo; root may add them over the directory's own socket."""
     entries = [
-        f"dn: uid={name},ou=people,dc=example,dc=test\nobjectClass: inetOrgPerson\n"
+        f"dn: uid={name},ou=people,{_BASE_DN}\nobjectClass: inetOrgPerson\n"
         f"uid: {name}\ncn: {name}\nsn: {name}\nuserPassword: {PASSWORD}\n"
         for name in PEOPLE
     ]

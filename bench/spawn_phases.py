@@ -1,4 +1,4 @@
-"""Where the time of a start goes: when its container is made, when it runs, when the server answers, when it is usable."""
+"""Where the time of a start goes: its container is made, runs, the server in it answers, the person can use it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ def draw(panels: Mapping[str, Mapping[str, Points]]) -> str:
     width = _LEFT + len(panels) * (_WIDTH + _GAP)
     height = _TOP + _HEIGHT + _BOTTOM
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        'font-size="12">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for number, (title, panel) in enumerate(panels.items()):
@@ -56,8 +57,10 @@ def _panel(title: str, panel: Mapping[str, Points], most: int, top: float, step:
     for name, points in panel.items():
         colour, dashes = _STYLES[name]
         path = " ".join(f"{x(count)},{y(seconds)}" for count, seconds in points)
-        yield f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/>'
+        line = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"'
+        yield f'<polyline points="{path}" fill="none" {line}/>'
         for count, seconds in points:
             yield f'<circle cx="{x(count)}" cy="{y(seconds)}" r="3" fill="{colour}"/>'
         count, seconds = points[-1]
-        yield f'<text x="{x(count)}" y="{y(seconds) - 8}" fill="{colour}" text-anchor="end">{name} {seconds:.1f} s</text>'
+        place = f'x="{x(count)}" y="{round(y(seconds) - 8, 1)}" text-anchor="end"'
+        yield f'<text {place} fill="{colour}">{name} {seconds:.1f} s</text>'

@@ -119,6 +119,9 @@ class _FakeSession:
     def last_search(self) -> tuple[str, int]:
         return f"(uid={self._directory.asked[-1]})", self._hits
 
+    def shows_state(self) -> bool:
+        return True
+
     def knows_anybody(self) -> bool:
         return bool(self._directory.accounts)
 

@@ -1,4 +1,4 @@
-"""One suite, five directories: the fake of the unit tests, and real ones, each over LDAPS and StartTLS."""
+"""One suite, seven directories: the fake of the unit tests, and real ones, each over LDAPS and StartTLS."""
 
 from __future__ import annotations
 
@@ -12,18 +12,29 @@ from onehub.core.obstacles import Obstacle
 from onehub.hub.directory.session import group_problems, identify, look_up
 
 from .conftest import PASSWORDS
-from .worlds import World, ask, fake_world, openldap_world, samba_world
+from .worlds import World, ask, ds389_world, fake_world, openldap_world, samba_world
 
 
 @pytest.fixture(
-    scope="module", params=["fake", "openldap-ldaps", "openldap-starttls", "samba-ldaps", "samba-starttls"]
+    scope="module",
+    params=[
+        "fake",
+        "openldap-ldaps",
+        "openldap-starttls",
+        "samba-ldaps",
+        "samba-starttls",
+        "ds389-ldaps",
+        "ds389-starttls",
+    ],
 )
 def world(request: pytest.FixtureRequest) -> World:
     kind, _, transport = request.param.partition("-")
     if kind == "fake":
         return fake_world(PASSWORDS)
     running = request.getfixturevalue(kind)
-    return openldap_world(running, transport, PASSWORDS) if kind == "openldap" else samba_world(running, transport)
+    if kind == "openldap":
+        return openldap_world(running, transport, PASSWORDS)
+    return samba_world(running, transport) if kind == "samba" else ds389_world(running, transport)
 
 
 def test_the_right_password_proves_everybody_and_nobody_else(world):

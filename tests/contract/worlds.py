@@ -13,6 +13,7 @@ from onehub.hub.directory.ldap import LdapDirectory
 from onehub.hub.directory.session import Answer, identify
 from tests.doubles import Account, FakeDirectory
 
+from . import ds389
 from .samba import PEOPLE as AD_PEOPLE
 
 BASE = "dc=example,dc=test"
@@ -77,3 +78,9 @@ def samba_world(running: Any, transport: str) -> World:
     usable = {sam: person.password for sam, person in AD_PEOPLE.items() if person.state in ("", "soon")}
     groups = frozenset({"Students", "Data Science", "Domain Users", "Users"})
     return World(ldap(running, transport), usable, "alice", groups, "Students")
+
+
+def ds389_world(running: Any, transport: str) -> World:
+    usable = {name: ds389.PASSWORDS[name] for name in ds389.USABLE}
+    groups = frozenset({"ipausers", "students", "data science"})
+    return World(ldap(running, transport), usable, "alice", groups, "students")

@@ -69,7 +69,7 @@ def test_the_way_through_a_group_is_shown(deployment):
             "mallory may not sign in: neither named in userlist nor in an allowed group, "
             "unless an admin added them on the admin page\n",
         ),
-        ("nobody", 1, "nobody may not sign in: nobody in the directory has this login name\n"),
+        ("nobody", 1, "nobody may not sign in: no account has this login name\n"),
     ],
 )
 def test_access_is_explained(deployment, name, code, words):

@@ -9,6 +9,7 @@ class Obstacle(Enum):
     """One reason. `words` are for the person, `meaning` for the operator."""
 
     UNKNOWN_NAME = ("unknown-name", "nobody, or more than one, has this login name")
+    GONE = ("gone", "the directory has no such account any more")
     WRONG_PASSWORD = ("wrong-password", "wrong password")
     LOCKED = ("locked", "the directory has locked the account after wrong passwords; the password was not looked at")
     PASSWORD_EXPIRED = ("password-expired", "the password has expired")

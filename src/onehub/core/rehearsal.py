@@ -146,7 +146,7 @@ def settings_stages(directory: Directory) -> tuple[Stage, ...]:
     stages = [Stage(SETTINGS, "ok", f"{kind} at {directory.server}, {transport}, {port}")]
     if directory.insecure:
         message = f"passwords travel to {directory.server} without encryption"
-        fix = "remove insecure from [directory] in onehub.toml; docs/how-to/connect-your-directory.md"
+        fix = "remove insecure from [directory] in onehub.toml; docs/how-to/connect-active-directory.md"
         stages.append(Stage(SETTINGS, "warning", message, "directory.insecure", fix=fix))
     if directory.lookup_user and directory.bind_templates:
         message = "there is a lookup account: the DN that it finds wins, and ad_bind_dn_template is not used"

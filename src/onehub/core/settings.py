@@ -313,9 +313,8 @@ def load_access(directory: Path) -> tuple[Access, tuple[Problem, ...]]:
     values = found.values.get("access", {})
     try:
         access = Access.model_validate(values)
-        # Empty lists let nobody in, and may be meant so while the hub runs; a contradiction may not.
-        contradictions = [problem for key, problem in _access_checks(access) if key == "access.allow_all"]
-        return access, (*found.problems, *contradictions)
+        # An empty list signs everybody out. `onehub up` refuses it, so in a running hub it is a slip.
+        return access, tuple(found.problems or [problem for _, problem in _access_checks(access)])
     except ValidationError as error:
         wrong = [{**details, "loc": ("access", *details["loc"])} for details in error.errors(include_url=False)]
         left = _without({"access": values}, [("access", *details["loc"]) for details in error.errors()])
@@ -374,8 +373,9 @@ def _problem(details: Any, found: sources.Found) -> Problem:
 
 def _blocked_name(typed: str) -> str:
     login = read_login(typed)
-    if login is None or "*" in login.name:
-        raise ValueError(f"{typed!r} is not a user name")
+    if login is None or "*" in login.name or login.qualified:
+        # A principal name need not begin with the login name, so it would block somebody else, or nobody.
+        raise ValueError(f"{typed!r} is not a login name (without a domain, as in userlist)")
     return hub_name(login.name)
 
 

@@ -26,7 +26,7 @@ from onehub.core.settings import Settings
 from . import metrics
 from .directory.ldap import LdapDirectory
 from .directory.pool import Busy, DirectoryPool
-from .directory.session import Answer, DirectoryDown, Entry, group_problems, identify
+from .directory.session import Answer, DirectoryDown, Entry, identify
 from .identities import Identities
 from .leaving import Leaving
 from .naming import NameTaken, Naming
@@ -105,7 +105,7 @@ class DirectoryAuthenticator(Authenticator):
             lambda: self._review.everybody(app.users), self.settings.directory.refresh * 1000
         )
         self._watch.start()
-        self._checking = asyncio.ensure_future(self.check_groups())
+        self._checking = asyncio.ensure_future(self._review.groups_of_rules())
         # What is here now stays: without it, a full collection stops everybody for 80 to 220 ms now and then.
         gc.collect()
         gc.freeze()
@@ -127,7 +127,7 @@ class DirectoryAuthenticator(Authenticator):
         begun = time.monotonic()
         try:
             person = await self._identify(attempt)
-            model = await self._admit(person, handler)
+            model = await self._admit(person, handler, attempt)
         except Stopped as stop:
             self._tell(attempt, stop)
             await asyncio.sleep(begun + _LEAST_SECONDS - time.monotonic())
@@ -159,23 +159,15 @@ class DirectoryAuthenticator(Authenticator):
         user.db.add(group)
         user.db.commit()
 
-    async def check_groups(self) -> None:
-        """Say in the log which groups of the access rules do not exist, or are several."""
-        access = self.rules.current()
-        written = (*access.allowed_groups, *access.admin_groups)
-        try:
-            for problem in await self._pool.ask("groups", lambda session: group_problems(session, written)):
-                self.log.error("access rules: %s", problem)
-        except (Busy, DirectoryDown) as error:
-            self.log.warning("The groups of the access rules could not be checked: %s", error)
-
     def password_notice(self, name: str) -> str:
         """For the home page: that the password expires soon, or nothing."""
         expires = self.identities.password_expires(name)
         left = expires - datetime.now(UTC) if expires else None
         if left is None or left.total_seconds() > self.settings.directory.password_warning:
             return ""
-        days = max(0, left.days)
+        if left.total_seconds() <= 0:
+            return "Your password has expired."
+        days = left.days
         when = "today" if days == 0 else "tomorrow" if days == 1 else f"in {days} days"
         return f"Your password expires {when}."
 
@@ -207,7 +199,7 @@ class DirectoryAuthenticator(Authenticator):
             raise Stopped(answer.obstacle or Obstacle.WRONG_PASSWORD, answer.detail, proven=answer.proven)
         return answer.person
 
-    async def _admit(self, person: Person, handler):
+    async def _admit(self, person: Person, handler, attempt: Attempt):
         invited = any(is_invited(record) for record in self._naming.records_of(person, handler))
         decision = admit(person, self.rules.current(), invited=invited)
         if isinstance(decision, Refused):
@@ -218,10 +210,12 @@ class DirectoryAuthenticator(Authenticator):
             await self._naming.settle(person, handler)
         except NameTaken as error:
             raise Stopped(Obstacle.NAME_TAKEN, str(error)) from error
-        except (Busy, DirectoryDown) as error:
+        except Busy as error:
+            raise Stopped(Obstacle.BUSY) from error
+        except DirectoryDown as error:
             raise Stopped(Obstacle.DIRECTORY_DOWN, str(error)) from error
         self._leaving.stays(person.name)
-        self.log.info("Sign-in of %s admitted: %s", person.name, decision.because)
+        self.log.info("Sign-in of %s from %s admitted: %s", person.name, attempt.address, decision.because)
         if handler.find_user(person.name) is None:
             self._newcomers.add(person.name)
         return auth_model(person, decision, invited=invited)

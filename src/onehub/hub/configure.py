@@ -11,7 +11,7 @@ from onehub.core import names
 from onehub.core.settings import Settings
 
 from .authenticator import DirectoryAuthenticator
-from .entry import DEPLOYMENT, PROXY_PASSWORD, ROUTES
+from .entry import DEPLOYMENT, METRICS_TOKEN, PROXY_PASSWORD, ROUTES
 from .routes import RoutesProxy, basic_auth_entry
 from .spawner import ServerSpawner
 
@@ -27,6 +27,8 @@ def configure(c: Config, settings: Settings) -> None:
     _configure_proxy(c, (data / PROXY_PASSWORD).read_text(encoding="utf-8"))
     _configure_sign_in(c, settings, data)
     _configure_servers(c, settings)
+    c.JupyterHub.services, c.JupyterHub.load_roles = [], []
+    _configure_monitoring(c, (data / METRICS_TOKEN).read_text(encoding="utf-8"))
     if settings.culling.enabled:
         _configure_culling(c, settings)
 
@@ -118,9 +120,21 @@ def _configure_servers(c: Config, settings: Settings) -> None:
     }
 
 
+def _configure_monitoring(c: Config, token: str) -> None:
+    c.JupyterHub.services.append({"name": "monitoring", "api_token": token})
+    c.JupyterHub.load_roles.append(
+        {
+            "name": "monitoring",
+            "description": "Reads the hub's metrics and nothing else",
+            "services": ["monitoring"],
+            "scopes": ["read:metrics"],
+        }
+    )
+
+
 def _configure_culling(c: Config, settings: Settings) -> None:
     culling = settings.culling
-    c.JupyterHub.services = [
+    c.JupyterHub.services.append(
         {
             "name": "idle-culler",
             "command": [
@@ -131,12 +145,12 @@ def _configure_culling(c: Config, settings: Settings) -> None:
                 f"--cull-every={culling.every}",
             ],
         }
-    ]
-    c.JupyterHub.load_roles = [
+    )
+    c.JupyterHub.load_roles.append(
         {
             "name": "idle-culler",
             "description": "Stops idle servers and can do nothing else",
             "services": ["idle-culler"],
             "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
         }
-    ]
+    )

@@ -22,6 +22,8 @@ SETTINGS_FILE = RUN / "settings.json"
 DIGEST_FILE = RUN / "digest"
 ROUTES = Path("/srv/routes")
 PROXY_PASSWORD = "proxy_api_password"  # noqa: S105 (a file's name)
+METRICS_TOKEN = "metrics_token"  # noqa: S105 (a file's name)
+"""With it, a monitor may read the hub's metrics and nothing else."""
 _DOCKER_SOCKET = Path("/var/run/docker.sock")
 _HUB_UID = 65532
 """The same user as the proxy's, so that it can read the routes that the hub writes."""
@@ -40,9 +42,9 @@ def main() -> None:
     _become_hub(groups)
     _write_private(SETTINGS_FILE, settings.to_json())
     _write_private(DIGEST_FILE, settings.digest())
-    password = data / PROXY_PASSWORD
-    if not password.exists() or not password.stat().st_size:
-        _write_private(password, secrets.token_hex(32))
+    for name in (PROXY_PASSWORD, METRICS_TOKEN):
+        if not (data / name).exists() or not (data / name).stat().st_size:
+            _write_private(data / name, secrets.token_hex(32))
     for name in AD_VARIABLES:
         os.environ.pop(name, None)
     os.environ |= {"HOME": str(data), "ONEHUB_DATA": str(data)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from onehub.core.obstacles import Obstacle
+
 DIRECTORY_SECONDS = Histogram(
     "onehub_directory_seconds",
     "How long the directory took, from the first server tried to the last answer",
@@ -17,4 +19,10 @@ DIRECTORY_SERVER_UP = Gauge(
     "onehub_directory_server_up", "Whether a server answered when it was last tried", ["server"]
 )
 SIGN_INS = Counter("onehub_sign_ins", "Sign-ins by what came of them: `admitted`, or the reason against", ["result"])
+# From zero: whoever draws a rate must not miss the first event.
+for _obstacle in Obstacle:
+    SIGN_INS.labels(result=_obstacle.kind)
+SIGN_INS.labels(result="admitted")
+for _kind in ("busy", "silent", "refused", "tls", "dns", "lookup", "base", "down", "broken", "protocol"):
+    DIRECTORY_FAILURES.labels(kind=_kind)
 EXPELLED = Counter("onehub_expelled", "People who lost access while they were signed in")

@@ -35,6 +35,7 @@ from .reach import reach
 _LONGEST_PASSWORD = 1024
 _ACCOUNT_FIX = "AD_LOOKUP_SEARCH_USER and AD_LOOKUP_SEARCH_PASSWORD in secrets/ad.env"
 _BASE_FIX = "AD_SEARCH_BASE in secrets/ad.env, directory.preset and directory.login_attribute in onehub.toml"
+_STATE_FIX = "let the lookup account read account restrictions in the directory"
 _RULE_FIX = "edit ad_allowed_groups, or [access] in onehub.toml"
 _PERSON_FIX = "mend the account in the directory"
 _RETRY = "try again; where the directory locks accounts, each try counts"
@@ -56,6 +57,9 @@ class Talkative(Session, Protocol):
 
     def knows_anybody(self) -> bool:
         """Whether there is anyone with a login name."""
+
+    def shows_state(self) -> bool:
+        """Whether one may see that an account is disabled."""
 
     def lockout_threshold(self) -> int | None:
         """Wrong passwords until the domain locks an account."""
@@ -156,6 +160,8 @@ class _Conversation:
                     f"nobody below {shape.base!r} has the attribute {attribute} (directory.login_attribute)",
                     _BASE_FIX,
                 )
+            if not self._session.shows_state():
+                draft.warn("userAccountControl is not shown: who gets disabled stays signed in", _STATE_FIX)
         threshold = self._session.lockout_threshold()
         if threshold is not None:
             self._notes.stages.append(lock_out_stage(threshold, self._settings.directory.wrong_passwords))
@@ -264,7 +270,7 @@ def _rules(request: Request) -> bool:
 
 def _nobody(hits: int) -> str:
     if hits == 0:
-        return "nobody in the directory has this login name"
+        return "no account has this login name"
     if hits == 1:
         return "the entry has no login name, or several"
     return f"{hits} entries of the directory have this login name, so it is nobody's"

@@ -17,7 +17,7 @@ from onehub.core.people import Admitted, Person, Refused, admit
 from onehub.core.settings import Directory
 
 from .directory.pool import Busy, DirectoryPool
-from .directory.session import DirectoryDown, Session, look_up, person_of
+from .directory.session import DirectoryDown, Session, group_problems, look_up, state_of
 from .identities import Identities
 from .leaving import Leaving
 from .rules import LiveRules
@@ -48,15 +48,30 @@ class Review:
         self._leaving = leaving
         self._log = log
         self._started = datetime.now(UTC)
+        self._checked: tuple[str, ...] | None = None
 
     async def everybody(self, users: UserDict) -> None:
         """Look up everybody who is signed in or has a server, one after the other."""
+        await self.groups_of_rules()
         now = datetime.now(UTC).replace(tzinfo=None)
         for record in users.db.query(orm.User).all():
             user = users[record]
             seen = record.last_activity
             if user.active or (seen and (now - seen).total_seconds() < _SEEN_WITHIN):
                 await self.one(user)
+
+    async def groups_of_rules(self) -> None:
+        """Say in the log which groups of the rules do not exist, or are several; once for each change."""
+        access = self._rules.current()
+        written = (*access.allowed_groups, *access.admin_groups)
+        if written == self._checked:
+            return
+        try:
+            for problem in await self._pool.ask("groups", lambda session: group_problems(session, written)):
+                self._log.error("access rules: %s", problem)
+            self._checked = written
+        except (Busy, DirectoryDown) as error:
+            self._log.warning("The groups of the access rules could not be checked: %s", error)
 
     async def one(self, user):
         """JupyterHub's auth model if the person may go on, False if not: then they are on their way out."""
@@ -71,7 +86,7 @@ class Review:
             return self._expel(user, found.meaning)
         # Renamed people go on under the name they signed in with, until they sign in again.
         person = replace(found, name=user.name)
-        decision = admit(person, self._rules.current(), invited=is_invited(user))
+        decision = admit(person, self._rules.settled(), invited=is_invited(user))
         if isinstance(decision, Refused):
             return self._expel(user, decision.reason)
         if identity:
@@ -102,10 +117,7 @@ class Review:
 def _look_up(session: Session, name: str, identity: Identity | None) -> Person | Obstacle:
     if identity:
         return look_up(session, identity.id)
-    entry = session.find(Login(name))
-    if entry is None:
-        return Obstacle.UNKNOWN_NAME
-    return entry.obstacle or person_of(entry, session.groups(entry))
+    return state_of(session, session.find(Login(name)))
 
 
 def is_invited(user) -> bool:

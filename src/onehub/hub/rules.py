@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from onehub.core import sources
 from onehub.core.settings import Access, load_access
 
 _FILES = (sources.TOML, sources.USERLIST, sources.ALLOWED_GROUPS)
+
+
+_SETTLES = 3.0
+"""Seconds after its last change until a file counts as written."""
 
 
 class LiveRules:
@@ -26,6 +33,18 @@ class LiveRules:
         if marks != self._marks:
             self._read(marks)
         return self._access
+
+    def settled(self) -> Access:
+        """The rules to show somebody out by: a file that is being written may lack half its lines."""
+        now = time.time()
+        if any(now - changed < _SETTLES for changed in self._changes()):
+            return self._access
+        return self.current()
+
+    def _changes(self) -> Iterator[float]:
+        for file in _FILES:
+            with suppress(OSError):
+                yield (self._deployment / file).stat().st_mtime
 
     def _read(self, marks: tuple[object, ...]) -> None:
         try:

@@ -5,7 +5,7 @@ import pytest
 from onehub.core.obstacles import AD_CODES, AD_PROVES, Obstacle
 
 WRONG = "Wrong user name or password."
-SILENT = {Obstacle.UNKNOWN_NAME, Obstacle.WRONG_PASSWORD, Obstacle.LOCKED, Obstacle.NOT_A_NAME}
+SILENT = {Obstacle.UNKNOWN_NAME, Obstacle.WRONG_PASSWORD, Obstacle.LOCKED, Obstacle.NOT_A_NAME, Obstacle.GONE}
 PRIVATE = {
     Obstacle.PASSWORD_EXPIRED,
     Obstacle.MUST_CHANGE_PASSWORD,

@@ -14,6 +14,7 @@ from onehub.hub.routes import basic_auth_entry
 def configured(tmp_path):
     def make(**sections: dict) -> Config:
         (tmp_path / "proxy_api_password").write_text("secret")
+        (tmp_path / "metrics_token").write_text("another")
         config = Config()
         names = {"data_mount": str(tmp_path)} | sections.pop("names", {})
         configure(config, Settings.model_validate({"names": names} | sections))
@@ -54,10 +55,18 @@ def test_the_servers_image_is_never_fetched_from_a_registry(configured):
 
 def test_the_culler_may_cull_and_nothing_else(configured):
     hub = configured(culling={"idle": "1h", "every": "1m"}).JupyterHub
-    (service,), (role,) = hub.services, hub.load_roles
+    (_, service), (_, role) = hub.services, hub.load_roles
     assert service["command"][-2:] == ["--timeout=3600", "--cull-every=60"]
     assert role["scopes"] == ["list:users", "read:users:activity", "read:servers", "delete:servers"]
-    assert "services" not in configured(culling={"enabled": False}).JupyterHub
+    assert [service["name"] for service in configured(culling={"enabled": False}).JupyterHub.services] == [
+        "monitoring"
+    ]
+
+
+def test_the_monitoring_token_reads_metrics_and_nothing_else(configured):
+    hub = configured().JupyterHub
+    assert hub.services[0] == {"name": "monitoring", "api_token": "another"}
+    assert hub.load_roles[0]["scopes"] == ["read:metrics"]
 
 
 def test_the_proxys_password_is_over_what_an_older_file_says(configured):

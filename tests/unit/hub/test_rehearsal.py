@@ -119,7 +119,7 @@ def test_an_account_that_cannot_be_used_ends_it_and_spares_the_password():
 @pytest.mark.parametrize(
     ("typed", "reason"),
     [
-        ("nobody", "nobody in the directory has this login name"),
+        ("nobody", "no account has this login name"),
         ("twin", "2 entries of the directory have this login name, so it is nobody's"),
         ("", "'' cannot be a login name"),
     ],

@@ -57,13 +57,17 @@ class Rules:
     def current(self) -> Access:
         return self.access
 
+    settled = current
+
 
 class Hub:
     """A hub in which alice has signed in."""
 
     def __init__(self, users: UserDict, rules: Rules, **settings: object) -> None:
         self.users = users
-        self.directory = FakeDirectory("dc=example,dc=test", (Account("alice", "a", (STAFF,)),))
+        self.directory = FakeDirectory(
+            "dc=example,dc=test", (Account("alice", "a", (STAFF,)), Account("bob", "b", (STAFF,)))
+        )
         self.now = datetime.now(UTC)
         self.identities = Identities(Path(":memory:"), "home-", clock=lambda: self.now)
         own = Directory.model_validate({"lookup_user": "svc", "notice": "30m"} | settings)
@@ -176,3 +180,20 @@ async def test_everybody_who_was_here_lately_is_looked_up(users):
     users.db.commit()
     await hub.review.everybody(users)
     assert hub.directory.asked == ["bob"]
+
+
+async def test_a_lookup_account_that_sees_nobody_any_more_shows_nobody_out(users):
+    hub = Hub(users, Rules())
+    hub.directory.accounts = ()
+    assert await hub.review.one(hub.alice) is True
+
+
+async def test_groups_that_do_not_exist_are_told_once_for_each_change(users, caplog):
+    rules = Rules()
+    hub = Hub(users, rules)
+    for groups, said in ((("staff",), []), (("gone",), ["access rules: the group 'gone' does not exist"])):
+        rules.access = rules.access.model_copy(update={"allowed_groups": groups})
+        for expected in (said, []):
+            caplog.clear()
+            await hub.review.groups_of_rules()
+            assert caplog.messages == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,9 @@ def live(directory: Path, files: dict[str, str]) -> LiveRules:
 
 
 def test_an_edit_takes_effect_at_the_next_look(tmp_path):
-    rules = live(tmp_path, {"onehub.toml": '[access]\nrequire = "all"\n', "userlist": "alice\n"})
-    assert rules.current() == Access(people=(Named("alice"),), require="all")
-    lay_out(tmp_path, {"ad_allowed_groups": "CN=Data Science,DC=x\n"})
+    rules = live(tmp_path, {"userlist": "alice\n"})
+    assert rules.current() == Access(people=(Named("alice"),))
+    lay_out(tmp_path, {"ad_allowed_groups": "CN=Data Science,DC=x\n", "onehub.toml": '[access]\nrequire = "all"\n'})
     assert rules.current() == Access(
         people=(Named("alice"),), allowed_groups=("CN=Data Science,DC=x",), require="all"
     )
@@ -107,5 +108,17 @@ def test_a_file_that_the_hub_may_not_read_changes_nothing_and_is_told(tmp_path, 
     ]
 
 
-def test_lists_that_are_gone_let_nobody_in(tmp_path):
-    assert live(tmp_path, {}).current() == Access()
+@pytest.mark.parametrize("text", ["", "# nobody any more\n"])
+def test_a_list_that_was_emptied_signs_nobody_out(tmp_path, text):
+    rules = live(tmp_path, {"userlist": "alice\n"})
+    assert rules.current() == Access(people=(Named("alice"),))
+    lay_out(tmp_path, {"userlist": text})
+    assert rules.current() == Access(people=(Named("alice"),))
+
+
+def test_a_file_that_is_being_written_shows_nobody_out(tmp_path):
+    rules = live(tmp_path, {"userlist": "alice\n"})
+    assert rules.settled() == START
+    assert rules.current() == Access(people=(Named("alice"),))
+    os.utime(tmp_path / "userlist", (0, 0))
+    assert rules.settled() == Access(people=(Named("alice"),))

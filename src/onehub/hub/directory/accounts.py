@@ -38,10 +38,11 @@ def password_expires(values: Values) -> datetime | None:
 def bind_obstacle(code: int, message: str) -> Obstacle:
     """The reason for a refused bind."""
     said = message.lower()
-    if code == _UNWILLING:
-        return Obstacle.DISABLED
-    if code == _CONSTRAINT or "locked" in said:
+    if code == _CONSTRAINT or "locked" in said or "failed logins" in said:
         return Obstacle.LOCKED
+    if code == _UNWILLING:
+        # FreeIPA: "Account (Kerberos principal) is expired", before it looks at the password.
+        return Obstacle.ACCOUNT_EXPIRED if "expired" in said else Obstacle.DISABLED
     if "expired" in said:
         return Obstacle.PASSWORD_EXPIRED
     return Obstacle.WRONG_PASSWORD

@@ -37,6 +37,7 @@ class KeptConnections:
         self._clock = clock
         self._kept: deque[Kept] = deque()
         self._lock = threading.Lock()
+        self._closing: threading.Timer | None = None
 
     def take(self, context: ssl.SSLContext) -> Kept | None:
         """The latest that is fit for use; the others are closed."""
@@ -57,13 +58,32 @@ class KeptConnections:
         with self._lock:
             self._kept.append(Kept(connection, server, context, self._clock()))
             surplus = self._kept.popleft() if len(self._kept) > self._most else None
+            if self._closing is None:
+                # It is still the last person's: it must not stay so for longer than it can be of use.
+                self._closing = threading.Timer(_KEPT_FOR, self._close_old)
+                self._closing.daemon = True
+                self._closing.start()
         if surplus:
             end(surplus.connection)
+
+    def _close_old(self) -> None:
+        now = self._clock()
+        with self._lock:
+            old = [kept for kept in self._kept if now - kept.since >= _KEPT_FOR]
+            self._kept = deque(kept for kept in self._kept if kept not in old)
+            self._closing = threading.Timer(_KEPT_FOR, self._close_old) if self._kept else None
+            if self._closing:
+                self._closing.daemon = True
+                self._closing.start()
+        for kept in old:
+            end(kept.connection)
 
     def clear(self) -> None:
         """Close them all."""
         with self._lock:
             kept, self._kept = self._kept, deque()
+            if self._closing:
+                self._closing.cancel()
         for one in kept:
             end(one.connection)
 

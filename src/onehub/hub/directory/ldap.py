@@ -203,6 +203,13 @@ class LdapSession:
         """Whether the lookup account sees anyone with a login name, for the doctor."""
         return bool(self._search(f"(&{self._preset.person_filter}({self._login_attribute}=*))", ["1.1"], limit=1))
 
+    def shows_state(self) -> bool:
+        """Whether one may see what says that an account is disabled; filters, too, find only what one may see."""
+        if not self._is_ad:
+            return True
+        visible = f"(&{self._preset.person_filter}(userAccountControl=*))"
+        return bool(self._search(visible, ["1.1"], limit=1))
+
     def lockout_threshold(self) -> int | None:
         """After how many wrong passwords Active Directory locks an account; 0 for never, None where it is not AD."""
         if not self._is_ad:

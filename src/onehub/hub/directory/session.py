@@ -65,6 +65,9 @@ class Session(Protocol):
     def groups(self, entry: Entry) -> frozenset[Group]:
         """All groups the person is in: nested ones and the primary one included."""
 
+    def knows_anybody(self) -> bool:
+        """Whether there is anyone with a login name, as far as one may see."""
+
     def find_groups(self, written: str) -> tuple[Group, ...]:
         """The groups that the operator's DN, name or SID means: none, one, or several of one name."""
 
@@ -115,9 +118,16 @@ def _expired_password(entry: Entry) -> Obstacle | None:
 
 def look_up(session: Session, id: str) -> Person | Obstacle:
     """The person with this mark as they are now, or why they may not go on. Raises DirectoryDown."""
-    entry = session.find_again(id)
+    return state_of(session, session.find_again(id))
+
+
+def state_of(session: Session, entry: Entry | None) -> Person | Obstacle:
+    """What the directory shows of an account now. Raises DirectoryDown where it shows nobody at all."""
     if entry is None:
-        return Obstacle.UNKNOWN_NAME
+        # Rights that were taken from the lookup account must not sign everybody out.
+        if not session.knows_anybody():
+            raise DirectoryDown("the lookup account sees nobody any more", "lookup")
+        return Obstacle.GONE
     return entry.obstacle or person_of(entry, session.groups(entry))
 
 

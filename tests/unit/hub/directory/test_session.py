@@ -177,7 +177,7 @@ def test_a_person_is_found_again_by_their_mark_under_a_new_name():
 
 @pytest.mark.parametrize(
     ("changes", "obstacle"),
-    [({"login": None}, Obstacle.UNKNOWN_NAME), ({"obstacle": Obstacle.DISABLED}, Obstacle.DISABLED)],
+    [({"login": None}, Obstacle.GONE), ({"obstacle": Obstacle.DISABLED}, Obstacle.DISABLED)],
 )
 def test_who_is_gone_or_disabled_is_not_found_again(changes, obstacle):
     known = directory()
