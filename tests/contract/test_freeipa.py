@@ -64,7 +64,8 @@ class TestShape:
         hidden = ["memberOf", "ipaUniqueID", "krbPrincipalName", "nsAccountLock"]
         with ds389.connection() as anybody:
             anybody.search(person_dn("disabled"), "(objectClass=*)", ldap3.BASE, attributes=["uid", *hidden])
-            assert set(anybody.response[0]["raw_attributes"]) == {"uid"}
+            seen = anybody.response[0]["raw_attributes"]
+        assert {name for name, values in seen.items() if values} == {"uid"}
 
 
 class TestNames:
