@@ -2,7 +2,7 @@
 
 `import jupyterhub.singleuser` brings the hub along: its database models, SQLAlchemy and alembic, for the sake of one
 class that log lines are compared with. jsonschema builds a grammar for IRIs, which no schema of Jupyter's holds. Both
-together are more than half of a start. Nothing is taken away: what is put off here is imported as soon as it is wanted.
+together are more than half of a start. Nothing is taken away: what is put off is imported as soon as it is wanted.
 Only this process is concerned; kernels, terminals and other programs import what they like. ONEHUB_PLAIN_START=1 in
 the environment does without.
 """
@@ -76,7 +76,7 @@ def postpone_iri_grammar() -> None:
 
     def is_valid_syntax(term: str, value: str) -> bool:
         stand_in.step_aside()
-        return importlib.import_module(name).is_valid_syntax(term, value)
+        return bool(importlib.import_module(name).is_valid_syntax(term, value))
 
     given = {"is_valid_syntax": is_valid_syntax, "__spec__": spec, "__path__": spec.submodule_search_locations}
     vars(stand_in).update(given)

@@ -90,7 +90,7 @@ def test_a_person_is_found_again_by_their_mark(world):
     person = ask(world.directory, "alice", world.passwords["alice"]).person
     with world.directory.session() as session:
         assert look_up(session, person.id) == person
-        assert look_up(session, "0f8fad5b-d9cb-469f-a165-70867728950e") is Obstacle.UNKNOWN_NAME
+        assert look_up(session, "0f8fad5b-d9cb-469f-a165-70867728950e") is Obstacle.GONE
 
 
 def test_the_gate_is_asked_before_the_password_is_tried(world):

@@ -83,4 +83,4 @@ def samba_world(running: Any, transport: str) -> World:
 def ds389_world(running: Any, transport: str) -> World:
     usable = {name: ds389.PASSWORDS[name] for name in ds389.USABLE}
     groups = frozenset({"ipausers", "students", "data science"})
-    return World(ldap(running, transport), usable, "alice", groups, "students")
+    return World(ldap(running, transport, preset="freeipa"), usable, "alice", groups, "students")

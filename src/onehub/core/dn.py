@@ -23,7 +23,7 @@ _KEY = re.compile(r"[a-z][a-z0-9-]*|\d+(\.\d+)+")
 _SPECIAL = set(',+"\\<>;=#')
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=65536)
 def canonical_dn(text: str) -> str:
     """The one spelling of a DN: lower case, no needless space or escape, parts of an RDN in order.
 

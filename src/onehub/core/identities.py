@@ -5,31 +5,27 @@ The directory's mark (objectGUID, entryUUID) is the person; names come and go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .homes import home_volume, later_home_volume
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A person as remembered: the directory's mark, the hub's name (empty for one who lost it), their home."""
+    """A person as remembered: the directory's mark, the hub's name (empty for one who lost it), their home.
+
+    `record` marks the hub's own record of them (empty: there is none yet): names do not say whose a record is.
+    """
 
     id: str
     name: str
     home: str
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What holds from now on. `renamed_from` is the hub's earlier name for the same person, empty if it stays."""
-
-    identity: Identity
-    renamed_from: str = ""
+    record: str = ""
 
 
 def settle(
     id: str, name: str, known: Identity | None, holder: Identity | None, taken: frozenset[str], prefix: str
-) -> Settled:
+) -> Identity:
     """Who signs in as `name` with the mark `id`, and where their home is.
 
     `known` is what is remembered of the mark, `holder` who holds the name (somebody else has been moved away before),
@@ -40,6 +36,6 @@ def settle(
     if holder and holder.id != id:
         raise ValueError(f"{name!r} is still {holder.id}'s")
     if known:
-        return Settled(Identity(id, name, known.home), known.name if known.name != name else "")
+        return replace(known, name=name)
     first = home_volume(prefix, name)
-    return Settled(Identity(id, name, later_home_volume(prefix, name, id) if first in taken else first))
+    return Identity(id, name, later_home_volume(prefix, name, id) if first in taken else first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +44,7 @@ class Refused:
 
 def admit(person: Person, rules: Access, *, invited: bool = False) -> Admitted | Refused:
     """Decide about one person. `invited`: an admin added them on the admin page, which is as good as named."""
-    if person.name in rules.blocked:
+    if unicodedata.normalize("NFKC", person.name).lower() in rules.blocked:
         return Refused(f"{person.name} is in access.blocked")
     entry = next((entry for entry in rules.people if entry.name == person.name), None)
     reasons = _reasons(person, rules, named=entry is not None, invited=invited)

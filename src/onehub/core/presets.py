@@ -23,6 +23,8 @@ class Preset:
     qualified: tuple[str, ...]
     id: str
     group_name: str
+    group_filter: str
+    """What is a group that people are in; FreeIPA's rules and roles have members, too."""
     nesting: Literal["token-groups", "member-of", "walk"]
     state: tuple[str, ...]
     """Attributes that tell whether the account is usable and when its password expires."""
@@ -36,6 +38,7 @@ PRESETS: dict[PresetName, Preset] = {
         qualified=("userPrincipalName",),
         id="objectGUID",
         group_name="sAMAccountName",
+        group_filter="(objectClass=group)",
         nesting="token-groups",
         state=(
             "userAccountControl",
@@ -51,8 +54,11 @@ PRESETS: dict[PresetName, Preset] = {
         qualified=("uid",),
         id="entryUUID",
         group_name="cn",
+        group_filter=(
+            "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup)(objectClass=group))"
+        ),
         nesting="walk",
-        state=("pwdAccountLockedTime", "shadowExpire"),
+        state=("pwdAccountLockedTime", "shadowExpire", "nsAccountLock"),
     ),
     "freeipa": Preset(
         name="freeipa",
@@ -61,6 +67,7 @@ PRESETS: dict[PresetName, Preset] = {
         qualified=("uid", "krbPrincipalName"),
         id="ipaUniqueID",
         group_name="cn",
+        group_filter="(objectClass=ipaUserGroup)",
         nesting="member-of",
         state=("nsAccountLock", "krbPrincipalExpiration", "krbPasswordExpiration"),
     ),

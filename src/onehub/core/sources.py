@@ -9,6 +9,7 @@ import difflib
 import io
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,9 +187,8 @@ def _read_env(directory: Path, file: str, variables: Mapping[str, str], found: F
 def _read_lists(directory: Path, found: Found) -> None:
     """`userlist` and `ad_allowed_groups`; a missing file is an empty list."""
     people = tuple(_parsed(directory, USERLIST, _named, found.problems))
-    for name in {entry.name for entry in people}:
-        if sum(entry.name == name for entry in people) > 1:
-            found.problems.append(Problem(USERLIST, f"{name!r} is named twice"))
+    twice = [name for name, count in Counter(entry.name for entry in people).items() if count > 1]
+    found.problems += [Problem(USERLIST, f"{name!r} is named twice") for name in twice]
     found.put("access.people", people, USERLIST)
     groups = tuple(_parsed(directory, ALLOWED_GROUPS, group_reference, found.problems))
     others = found.values["access"].get("allowed_groups", [])

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jupyterhub import orm
+from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.auth import Authenticator
+from tornado import web
 from tornado.ioloop import PeriodicCallback
 from traitlets import Any, Instance, Unicode, default
 
@@ -94,7 +96,7 @@ class DirectoryAuthenticator(Authenticator):
         self._throttle = Throttle(own.wrong_passwords, own.wrong_passwords_within)
         self._leaving = Leaving(own.notice, self.log)
         self._naming = Naming(self._pool, self.identities, self.settings.servers.home_prefix, self.log)
-        self._review = Review(own, self._pool, self.rules, self.identities, self._leaving, self.log)
+        self._review = Review(own, self._pool, self.rules, self.identities, self._naming, self._leaving, self.log)
         self._newcomers: set[str] = set()
 
     # -- JupyterHub's seams
@@ -121,6 +123,9 @@ class DirectoryAuthenticator(Authenticator):
 
     async def authenticate(self, handler, data):
         """Returns JupyterHub's auth model. Raises SignInRefused."""
+        if isinstance(handler, APIHandler):
+            # JupyterHub would make tokens for a password here, by what it remembers of the person, not by what holds.
+            raise web.HTTPError(403, "Sign in on the login page; tokens are made there, too.")
         attempt = Attempt(
             data.get("username", ""), data.get("password", ""), handler.request.remote_ip, secrets.token_hex(4)
         )
@@ -138,7 +143,7 @@ class DirectoryAuthenticator(Authenticator):
 
     async def refresh_user(self, user, handler=None):
         """JupyterHub asks before each start of a server, and when the last answer is older than `refresh`."""
-        return await self._review.one(user)
+        return await self._review.one(user, handler.users if handler else None)
 
     def check_allowed(self, username, authentication=None) -> bool:
         """Everybody who comes out of `authenticate` was admitted there; nobody else is."""
@@ -153,15 +158,16 @@ class DirectoryAuthenticator(Authenticator):
             return
         if user.name in self._newcomers:
             self._newcomers.discard(user.name)
+            self.identities.attach(user)
             return
         group = orm.Group.find(user.db, INVITED) or orm.Group(name=INVITED)
         group.users.append(user.orm_user)
         user.db.add(group)
         user.db.commit()
 
-    def password_notice(self, name: str) -> str:
+    def password_notice(self, user) -> str:
         """For the home page: that the password expires soon, or nothing."""
-        expires = self.identities.password_expires(name)
+        expires = self.identities.password_expires(user)
         left = expires - datetime.now(UTC) if expires else None
         if left is None or left.total_seconds() > self.settings.directory.password_warning:
             return ""
@@ -174,15 +180,16 @@ class DirectoryAuthenticator(Authenticator):
     # -- signing in
 
     async def _identify(self, attempt: Attempt) -> Person:
-        login = read_login(attempt.typed)
-        password = attempt.password
+        login, password = read_login(attempt.typed), attempt.password
         if login is None or not password or "\0" in password or len(password) > _MAX_PASSWORD:
             raise Stopped(Obstacle.NOT_A_NAME)
         counted: list[str] = []
 
         def gate(entry: Entry | None) -> bool:
             # By the directory's mark, not by what was typed: there are many spellings of one name.
-            person = (entry.id or entry.dn) if entry else f"typed:{login.name.casefold()}"
+            person = (
+                (entry.id or " ".join(entry.dn.casefold().split())) if entry else f"typed:{login.name.casefold()}"
+            )
             counted.append(person)
             return self._throttle.may_try(person, attempt.address)
 
@@ -200,14 +207,14 @@ class DirectoryAuthenticator(Authenticator):
         return answer.person
 
     async def _admit(self, person: Person, handler, attempt: Attempt):
-        invited = any(is_invited(record) for record in self._naming.records_of(person, handler))
+        if not self.validate_username(person.name):
+            raise Stopped(Obstacle.NOT_ALLOWED, f"{person.name!r} cannot be a name in the hub")
+        invited = any(is_invited(record) for record in self._naming.records_of(person, handler.users))
         decision = admit(person, self.rules.current(), invited=invited)
         if isinstance(decision, Refused):
             raise Stopped(Obstacle.NOT_ALLOWED, decision.reason)
-        if not self.validate_username(person.name):
-            raise Stopped(Obstacle.NOT_ALLOWED, f"{person.name!r} cannot be a name in the hub")
         try:
-            await self._naming.settle(person, handler)
+            await self._naming.settle(person, handler.users)
         except NameTaken as error:
             raise Stopped(Obstacle.NAME_TAKEN, str(error)) from error
         except Busy as error:

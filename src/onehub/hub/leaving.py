@@ -16,13 +16,15 @@ class Leaving:
     def __init__(self, notice: int, log: logging.Logger) -> None:
         self._notice = notice
         self._log = log
+        self._gone: set[str] = set()
         self._stops: dict[str, asyncio.Task] = {}
 
     def expel(self, user, reason: str) -> None:
         """End every session and token now, and the servers after the notice. Homes stay."""
         sign_out(user)
-        if user.name in self._stops:
+        if user.name in self._gone:
             return
+        self._gone.add(user.name)
         metrics.EXPELLED.inc()
         running = [name for name, spawner in user.spawners.items() if spawner.active]
         after = f", the server stops in {self._notice} s" if running else ""
@@ -32,6 +34,7 @@ class Leaving:
 
     def stays(self, name: str) -> None:
         """They have access again: the server goes on."""
+        self._gone.discard(name)
         if stop := self._stops.pop(name, None):
             stop.cancel()
 
@@ -43,9 +46,14 @@ class Leaving:
 
 
 def sign_out(user) -> None:
-    """Every browser and every token of this person: the next request of each has to sign in."""
+    """Every browser and every token of this person: the next request of each has to sign in.
+
+    A running server keeps its own, with which it can do nothing but say that it is in use: access may come back.
+    """
+    own = {orm.APIToken.find(user.db, spawner.api_token) for spawner in user.spawners.values() if spawner.active}
     for token in list(user.orm_user.api_tokens):
-        user.db.delete(token)
+        if token not in own:
+            user.db.delete(token)
     for code in list(user.orm_user.oauth_codes):
         user.db.delete(code)
     user.orm_user.cookie_id = orm.new_token()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
+from onehub.core.homes import home_volume
 from onehub.core.identities import Identity, settle
 from onehub.core.logins import hub_name
 from onehub.core.people import Person
 
 from .directory.pool import DirectoryPool
 from .directory.session import Entry
-from .identities import Identities
-from .leaving import delete_user, rename_user
+from .identities import Identities, record_mark
+from .leaving import delete_user, rename_user, stop_servers
 
 
 class NameTaken(Exception):
@@ -29,49 +31,82 @@ class Naming:
         self._log = log
         self._one_at_a_time = asyncio.Lock()
 
-    def records_of(self, person: Person, handler) -> list:
-        """The hub's records that are this person's, not those of somebody who had the name before."""
-        known = self._identities.by_id(person.id) if person.id else None
-        holder = self._identities.by_name(person.name)
-        names = {known.name} if known else set()
-        if holder is None or holder.id == person.id:
-            names.add(person.name)
-        return [user for name in names if name and (user := handler.find_user(name)) is not None]
+    def records_of(self, person: Person, users) -> list:
+        """The hub's records that are this person's: marked as theirs, or of their name and marked as nobody's."""
+        mine = self._identities.by_id(person.id) if person.id else None
+        records = (self._record(mine, users), users.get(person.name))
+        found = {record.id: record for record in records if record is not None}
+        return [record for record in found.values() if self._identities.by_record(record) in (None, mine)]
 
-    async def settle(self, person: Person, handler) -> None:
+    async def settle(self, person: Person, users) -> None:
         """Let the mark decide; the hub's records follow. Raises NameTaken, DirectoryDown and Busy."""
-        if person.id:
-            async with self._one_at_a_time:
-                await self._settle(person, handler)
+        async with self._one_at_a_time:
+            rivals = self._rivals(person, users)
+            if person.id:
+                for rival in rivals:
+                    await self._vacate(rival, person, users)
+                await self._settle(person, users)
+            elif rivals:
+                raise NameTaken(f"{person.dn} has no mark, and {person.name!r} is the name of {rivals[0].id}")
 
-    async def _settle(self, person: Person, handler) -> None:
-        holder = await self._vacate(person, handler)
-        known = self._identities.by_id(person.id)
-        settled = settle(person.id, person.name, known, holder, self._identities.homes(), self._prefix)
-        if settled.renamed_from:
-            await self._rename(settled.renamed_from, person.name, handler)
-        self._identities.remember(settled.identity, person.password_expires)
+    async def _settle(self, person: Person, users) -> None:
+        mine = self._identities.by_id(person.id)
+        record = await self._own_record(mine, person.name, users)
+        identity = settle(
+            person.id,
+            person.name,
+            mine,
+            self._identities.by_name(person.name),
+            self._identities.homes(),
+            self._prefix,
+        )
+        if record and mine is None and identity.home != home_volume(self._prefix, person.name):
+            # An admin may have started one for the name before anybody knew whose it is.
+            await stop_servers(record)
+        self._identities.remember(
+            replace(identity, record=record_mark(record) if record else ""), person.password_expires
+        )
 
-    async def _vacate(self, person: Person, handler) -> Identity | None:
-        """Whoever has the person's name, if that is themselves; anybody else is moved to the name they have now."""
-        holder = self._identities.by_name(person.name)
-        if holder is None or holder.id == person.id:
-            return holder
-        entry: Entry | None = await self._pool.ask("identity", lambda session: session.find_again(holder.id))
+    async def _own_record(self, mine: Identity | None, name: str, users):
+        """The person's record, under their name of today."""
+        own, at_name = self._record(mine, users), users.get(name)
+        if own is None or own.name == name:
+            return at_name
+        self._log.info("%s is called %s now", own.name, name)
+        if at_name is None:
+            await rename_user(users, own, name)
+            return users.get(name)
+        await delete_user(users, own)
+        return at_name
+
+    def _rivals(self, person: Person, users) -> list[Identity]:
+        """Others who have the name, or whose record has it."""
+        record = users.get(person.name)
+        found = (self._identities.by_name(person.name), self._identities.by_record(record) if record else None)
+        rivals = {rival.id: rival for rival in found if rival and rival.id != person.id}
+        return list(rivals.values())
+
+    async def _vacate(self, rival: Identity, person: Person, users) -> None:
+        """Move somebody to the name that they have now; their record first, so that it is theirs at every moment."""
+        entry: Entry | None = await self._pool.ask("identity", lambda session: session.find_again(rival.id))
         if entry and hub_name(entry.login) == person.name:
             raise NameTaken(f"{entry.dn} and {person.dn} are both {person.name!r} in the hub")
-        self._log.warning("The name %s was %s and is %s now", person.name, holder.id, person.id)
-        self._identities.release(person.name)
-        await self._rename(person.name, hub_name(entry.login) if entry else "", handler)
-        return None
-
-    async def _rename(self, old: str, new: str, handler) -> None:
-        """Move the hub's record of a person to another name; without one, or where there is a record, forget it."""
-        user = handler.find_user(old)
-        if user is None:
-            return
-        if new and handler.find_user(new) is None:
-            self._log.info("%s is called %s now", old, new)
-            await rename_user(handler.users, user, new)
+        self._log.warning("The name %s was %s and is %s now", person.name, rival.id, person.id)
+        name, record = hub_name(entry.login) if entry else "", self._record(rival, users)
+        if record is None and rival.name == person.name:
+            record = users.get(person.name)  # made before anybody could be marked in it
+        free = bool(name) and users.get(name) is None and self._identities.by_name(name) is None
+        if record is not None and free:
+            mark = record_mark(record)
+            await rename_user(users, record, name)
+            self._identities.move(rival.id, name, mark)
         else:
-            await delete_user(handler.users, user)
+            if record is not None:
+                await delete_user(users, record)
+            self._identities.move(rival.id, "", "")
+
+    def _record(self, identity: Identity | None, users):
+        if identity is None or not identity.record:
+            return None
+        record = users.get(int(identity.record.partition("-")[0]))
+        return record if record is not None and record_mark(record) == identity.record else None

@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from jupyterhub import orm, roles
+from jupyterhub import orm
 from jupyterhub.user import User, UserDict
-from sqlalchemy.orm import Session
 
 from onehub.core.identities import Identity
 from onehub.core.obstacles import Obstacle
 from onehub.core.settings import Access, Directory
 from onehub.core.sources import Named
 from onehub.hub.directory.pool import DirectoryPool
-from onehub.hub.identities import Identities
+from onehub.hub.identities import Identities, record_mark
 from onehub.hub.leaving import Leaving
+from onehub.hub.naming import Naming
 from onehub.hub.review import Review
 from tests.doubles import Account, FakeDirectory
 
 STAFF = "cn=staff,dc=example,dc=test"
 ADMINS = "cn=admins,dc=example,dc=test"
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Session]:
-    """The hub's, in memory."""
-    session = orm.new_session_factory("sqlite:///:memory:")()
-    session.add(orm.OAuthClient(identifier="jupyterhub"))
-    for role in roles.get_default_roles():
-        roles.create_role(session, role)
-    yield session
-    session.close()
-    session.get_bind().dispose()
-
-
-@pytest.fixture
-def users(database: Session) -> Iterator[UserDict]:
-    """Nobody is there yet."""
-    yield UserDict(lambda: database, {})
-    for kind in (orm.APIToken, orm.User, orm.Group):
-        for record in database.query(kind):
-            database.delete(record)
-    database.commit()
 
 
 class Rules:
@@ -74,12 +51,13 @@ class Hub:
         log = logging.getLogger("review")
         self.leaving = Leaving(own.notice, log)
         pool = DirectoryPool(self.directory, 2, 5)
-        self.review = Review(own, pool, rules, self.identities, self.leaving, log)
-        mark = self.directory.accounts[0].mark
-        self.identities.remember(Identity(mark, "alice", "home-alice"), None)
+        naming = Naming(pool, self.identities, "home-", log)
+        self.review = Review(own, pool, rules, self.identities, naming, self.leaving, log)
         record = orm.User(name="alice")
         users.db.add(record)
         users.db.commit()
+        mark = self.directory.accounts[0].mark
+        self.identities.remember(Identity(mark, "alice", "home-alice", record_mark(record)), None)
         self.alice: User = users[record]
         self.alice.new_api_token()
 
@@ -168,7 +146,7 @@ async def test_without_a_lookup_account_nobody_can_be_looked_up(users):
 
 async def test_who_was_never_marked_is_looked_up_by_name(users):
     hub = Hub(users, Rules(people=[Named("alice")]))
-    hub.identities.release("alice")
+    hub.identities.move(hub.identities.by_name("alice").id, "", "")
     assert (await hub.review.one(hub.alice))["name"] == "alice"
     assert hub.directory.asked == ["alice"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import pytest
@@ -117,8 +116,27 @@ def test_a_list_that_was_emptied_signs_nobody_out(tmp_path, text):
 
 
 def test_a_file_that_is_being_written_shows_nobody_out(tmp_path):
-    rules = live(tmp_path, {"userlist": "alice\n"})
-    assert rules.settled() == START
+    now = [0.0]
+    rules = LiveRules(START, lay_out(tmp_path, {"userlist": "alice\nbob\n"}), LOG, clock=lambda: now[0])
+    whole = Access(people=(Named("alice"), Named("bob")))
+    assert (rules.settled(), rules.current()) == (START, whole)
+    now[0] = 10
+    assert rules.settled() == whole
+    lay_out(tmp_path, {"userlist": "alice\n"})
+    half = Access(people=(Named("alice"),))
+    assert (rules.settled(), rules.current(), rules.settled()) == (whole, half, whole)
+    now[0] = 14
+    assert rules.settled() == half
+
+
+def test_a_file_that_is_away_for_a_moment_changes_nothing(tmp_path):
+    now = [0.0]
+    files = {"onehub.toml": '[access]\nblocked = ["bob"]\n', "userlist": "alice\n"}
+    rules = LiveRules(START, lay_out(tmp_path, files), LOG, clock=lambda: now[0])
+    before = rules.current()
+    (tmp_path / "onehub.toml").unlink()
+    assert rules.current() == before
+    now[0] = 30
+    assert (rules.current(), rules.settled()) == (before, START)
+    now[0] = 61
     assert rules.current() == Access(people=(Named("alice"),))
-    os.utime(tmp_path / "userlist", (0, 0))
-    assert rules.settled() == Access(people=(Named("alice"),))

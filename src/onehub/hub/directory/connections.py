@@ -191,8 +191,12 @@ class Connections:
 
 def bind(connection: Connection, user: str, password: str) -> Row:
     """One simple bind; the directory's answer."""
-    connection.user, connection.password, connection.authentication = user, password, SIMPLE
-    connection.bind(read_server_info=False)
+    # As bytes: ldap3 would change or refuse some passwords (SASLprep) that the directory takes.
+    connection.user, connection.password, connection.authentication = user, password.encode(), SIMPLE
+    try:
+        connection.bind(read_server_info=False)
+    finally:
+        connection.password = None  # the connection may wait for somebody else
     return dict(connection.result)
 
 

@@ -26,7 +26,7 @@ from .kept import KeptConnections
 from .servers import Resolver, Server, Servers
 from .session import DirectoryDown, Entry, Proof
 from .tls import Trust
-from .values import Values, text_of, values_of
+from .values import Values, values_of
 
 _REFUSALS = {19: "constraintViolation", 49: "invalidCredentials", 53: "unwillingToPerform"}
 """Answers to a bind that are about the account: 49 everywhere, 53 and 19 where accounts are inactivated or locked."""
@@ -40,15 +40,15 @@ _GROUP_LIMIT = 1000
 _AT_ONCE = 50
 """Values in one filter; directories limit its size."""
 _AD_CAPABILITY = b"1.2.840.113556.1.4.800"
+_IPA_EXTENSION = b"2.16.840.1.113730.3.8.10."
+"""The arc of FreeIPA's own extended operations; a 389 Directory Server without FreeIPA has none of them."""
 _BACKSLASH = "\\"
 _IN_CHAIN = "1.2.840.113556.1.4.1941"
 _ROOT = (
     "defaultNamingContext",
     "namingContexts",
     "supportedCapabilities",
-    "vendorName",
-    "objectClass",
-    "dnsHostName",
+    "supportedExtension",
 )
 
 Result = TypeVar("Result")
@@ -100,8 +100,9 @@ class LdapDirectory:
             well = True
         except (LDAPException, OSError) as error:
             raise connections.down(error) from error
-        except ValueError as error:
-            raise DirectoryDown(f"the directory gave a value that cannot be read: {error}", "protocol") from error
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            # What ldap3 and the readers of values come to with an answer that is none.
+            raise DirectoryDown(f"the directory's answer cannot be read: {error!r}", "protocol") from error
         finally:
             connections.close(well=well)
 
@@ -197,7 +198,7 @@ class LdapSession:
         if is_dn(written):
             return self._group_at(written)
         name = escape_filter_chars(written)
-        return tuple(self._groups_where(f"(&({self._preset.group_name}={name}){_GROUP_CLASSES})"))
+        return tuple(self._groups_where(f"(&({self._preset.group_name}={name}){self._preset.group_filter})"))
 
     def knows_anybody(self) -> bool:
         """Whether the lookup account sees anyone with a login name, for the doctor."""
@@ -299,7 +300,8 @@ class LdapSession:
         return self._groups_where(f"(objectSid={escape_bytes(sid)})")
 
     def _group_at(self, dn: str) -> tuple[Group, ...]:
-        return tuple(self._group(row) for row in self._read(dn, self._group_attributes))
+        rows = self._ask(dn, self._preset.group_filter, BASE, self._group_attributes, 0)
+        return tuple(self._group(row) for row in rows)
 
     def _groups_where(self, condition: str) -> list[Group]:
         return [self._group(row) for row in self._ask(self.shape.top, condition, SUBTREE, self._group_attributes, 0)]
@@ -349,7 +351,7 @@ class LdapSession:
         if not base and len(contexts) != 1:
             raise DirectoryDown("AD_SEARCH_BASE is missing, and the directory does not name one base", "base")
         top = contexts[0].decode("utf-8") if contexts else base
-        preset = PRESETS[_kind_of_directory(root) if wanted == "auto" else wanted]
+        preset = PRESETS[kind_of_directory(root) if wanted == "auto" else wanted]
         return Shape(preset, base or top, top if preset.name == "active-directory" else base or top)
 
     # -- asking
@@ -419,15 +421,12 @@ class LdapSession:
         return entry
 
 
-_GROUP_CLASSES = (
-    "(|(objectClass=group)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=posixGroup))"
-)
-
-
-def _kind_of_directory(root: Values) -> PresetName:
+def kind_of_directory(root: Values) -> PresetName:
+    """By what the root entry says the server can do."""
     if _AD_CAPABILITY in values_of(root, "supportedCapabilities"):
         return "active-directory"
-    return "freeipa" if "389" in text_of(root, "vendorName") else "openldap"
+    extensions = values_of(root, "supportedExtension")
+    return "freeipa" if any(oid.startswith(_IPA_EXTENSION) for oid in extensions) else "openldap"
 
 
 def _values(row: Row, attribute: str) -> Sequence[bytes]:
