@@ -252,7 +252,7 @@ def _show(values: Mapping[str, float]) -> None:
         ("… while they stop, worst, ms", "stop_health_max_ms", ""),
         ("… idle, p99, ms", "idle_health_p99_ms", ""),
         (f"hub and proxy with {_CROWD} servers, MiB", "memory_twenty_mib", ""),
-        ("processors in use meanwhile, %", "idle_busy_percent", ""),
+        ("processors in use while idle, %", "idle_busy_percent", ""),
         ("one: container made, ms", "phase_created_ms", ""),
         ("one: container runs, ms", "phase_started_ms", ""),
         ("one: server answers, ms", "phase_answers_ms", ""),

@@ -37,6 +37,7 @@ _STOCK = Path(__file__).with_name("stock")
 _ONEHUB = Path(sys.executable).with_name("onehub")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _BASE_DN = "dc=example,dc=test"
+_LAST_LINES = 60
 _PATIENCE = 120
 """Seconds until a hub that should have started counts as broken."""
 
@@ -77,7 +78,14 @@ def hubs() -> Iterator[Mapping[str, Hub]]:
         _build_notebooks()
         stock = stack.enter_context(_stock(engine))
         ours = stack.enter_context(_ours(engine))
-        yield {"stock": stock, "ours": ours}
+        try:
+            yield {"stock": stock, "ours": ours}
+        except Exception:
+            # Nothing is left to look at afterwards.
+            for container in stock.services + ours.services:
+                said = engine.containers.get(container).logs(tail=_LAST_LINES).decode(errors="replace")
+                print(f"--- {container}\n{said}", file=sys.stderr)
+            raise
 
 
 def _build_notebooks() -> None:

@@ -8,7 +8,6 @@ the environment does without.
 """
 
 import contextlib
-import gc
 import importlib
 import importlib.util
 import os
@@ -96,8 +95,6 @@ def postpone(package: str) -> None:
 
 def prepare() -> None:
     """Put off what can be put off."""
-    # A start allocates a lot and throws hardly anything away: looking for garbage every 2,000 objects is in vain.
-    gc.set_threshold(50_000, 20, 20)
     postpone_iri_grammar()
     postpone("requests")  # jupyterlab_server: for lists of blocked extensions, where an operator has some
     import_without_the_hub()

@@ -178,6 +178,43 @@ def test_who_is_renamed_keeps_home_and_invitation_and_the_next_of_that_name_gets
         samba.modify("caroline", sAMAccountName="carol")
 
 
+def test_an_admin_who_starts_a_server_for_the_next_of_a_name_opens_nobodys_home(company, samba, person, visitor):
+    """jdoe leaves the name, an admin adds the new one and starts the server before they have ever signed in."""
+    john = person("jdoe")
+    john.start()
+    john.write("mine.txt", "john's work")
+    john.stop()
+    john.token = ""
+    ada = person("ada")
+    samba.modify("jdoe", sAMAccountName="john")
+    samba.modify("star", sAMAccountName="jdoe")
+    try:
+        assert visitor("john").sign_in(PASSWORDS["jdoe"]).status_code == 302
+        assert ada.hub("POST", "/users/jdoe").status_code == 201
+        assert ada.hub("POST", "/users/jdoe/server", {}).status_code in (201, 202)
+        heir = visitor("jdoe")
+        assert heir.sign_in(PASSWORDS["star"]).status_code == 302
+        heir.start()
+        assert heir.read("mine.txt").status_code == 404
+        heir.stop()
+    finally:
+        samba.modify("jdoe", sAMAccountName="star")
+        samba.modify("john", sAMAccountName="jdoe")
+
+
+def test_who_is_blocked_is_out_even_while_the_directory_is_silent(company, samba, person):
+    anna = person("anna maria")
+    toml = company.directory / "onehub.toml"
+    before = toml.read_text()
+    samba.pause()
+    try:
+        toml.write_text(before.replace("[access]\n", '[access]\nblocked = ["anna maria"]\n'))
+        wait_until(lambda: not anna.is_signed_in(), "anna is signed out", seconds=REFRESH + 30)
+    finally:
+        samba.unpause()
+        toml.write_text(before)
+
+
 async def test_a_silent_directory_stops_nobody_who_is_in_and_freezes_nothing(company, samba, person, visitor):
     alice = person("alice")
     alice.start()

@@ -106,6 +106,39 @@ def test_a_dead_directory_is_not_a_wrong_password_and_stops_nobody_else(deployme
     wait_until(lambda: bob.sign_in(password).status_code == 302, "the directory is asked again", seconds=15)
 
 
+def test_the_clients_address_is_apaches_word_and_nobody_elses(deployment, visitor):
+    somebody = visitor("mallory")
+    # Apache appends the client to what the client itself may have sent; the proxy adds Apache's own address.
+    somebody.client.headers |= {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Real-Ip": "203.0.113.8"}
+    reference = somebody.sign_in("wrong").text.partition("Reference: ")[2][:8]
+    line = next(
+        line for line in run("docker", "logs", deployment.hub).stderr.splitlines() if f"[{reference}]" in line
+    )
+    assert "from 198.51.100.7 refused" in line
+
+
+def test_three_wrong_passwords_of_a_stranger_lock_nobody_out(deployment, visitor):
+    stranger, carol = visitor("carol"), visitor("carol")
+    stranger.client.headers["X-Forwarded-For"] = "198.51.100.66"
+    carol.client.headers["X-Forwarded-For"] = "198.51.100.200"
+    statuses = [stranger.sign_in("wrong").status_code for _ in range(5)]
+    assert statuses == [403, 403, 403, 429, 429]
+    assert "Too many wrong passwords for this name." in told(stranger.sign_in("wrong"))
+    assert carol.sign_in(deployment.passwords()["carol"]).status_code == 302
+
+
+def test_a_huge_form_is_refused_before_the_hub_holds_it(deployment, visitor):
+    somebody = visitor("alice")
+    answer = somebody.client.post("/hub/login", data={"username": "alice", "password": "x" * 2_000_000})
+    assert answer.status_code == 413
+
+
+def test_a_password_buys_no_token_behind_the_login_page(deployment, visitor):
+    body = {"auth": {"username": "ada", "password": deployment.passwords()["ada"]}}
+    answer = visitor("ada").client.post("/hub/api/users/alice/tokens", json=body)
+    assert answer.status_code == 403
+
+
 def test_the_lookup_password_is_nowhere_but_in_its_file(deployment):
     line = next(
         line

@@ -85,7 +85,9 @@ class Servers(Section):
     container_prefix: str = Field("jupyter-", pattern=_DOCKER_NAME)
     """Containers are this and the person's escaped name."""
     start_timeout: Duration = parse_duration("2m")
-    """How long a server may take until it answers."""
+    """How long a server may take until it answers, from the moment when its turn has come."""
+    starts_at_once: int = Field(0, ge=0, le=64)
+    """Servers that start at the same time; the others wait in a queue. 0: one more than there are processor cores."""
 
 
 class Limits(Section):
@@ -93,6 +95,12 @@ class Limits(Section):
 
     memory: Size = parse_size("2G")
     """Memory; a server that wants more is ended by the kernel, the host is not."""
+    promise: Size = parse_size("512M")
+    """Memory that each server is sure to get. No server is started that the host could not keep this promise to."""
+    reserve: Size = parse_size("2G")
+    """Memory of the host that is promised to nobody: for the hub, the proxy and the system."""
+    servers: int = Field(0, ge=0)
+    """Servers that may run at the same time; 0: as many as there is memory for."""
     cpu: float = Field(2.0, gt=0, allow_inf_nan=False)
     """Processor cores."""
     processes: int = Field(1024, ge=64)
@@ -242,6 +250,8 @@ class Hub(Section):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """How much `docker logs jupyterhub` tells."""
+    keep_failures: Duration = parse_duration("14d")
+    """How long the record of a start that failed is kept."""
 
 
 class Settings(Section):
@@ -432,6 +442,9 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
     if ad.server and not settings.is_demo and set(sources.DEMO_PEOPLE) <= set(access.people):
         yield "access.people", Problem(sources.USERLIST, "still names the demo's people; replace them with yours")
     ours, servers = settings.names, settings.servers
+    if settings.limits.promise > settings.limits.memory:
+        message = "is more than limits.memory, which a server may not exceed"
+        yield "limits.promise", Problem("onehub.toml: limits.promise", message)
     for volume in (ours.data_volume, ours.database_volume, f"{ours.project}_"):
         if volume.startswith(servers.home_prefix):
             message = f"{servers.home_prefix!r} begins the name of {volume!r}: somebody's home could be that volume"

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from traitlets.config import Config
 
 from onehub.core import names
+from onehub.core.capacity import Capacity
 from onehub.core.settings import Settings
 
 from .authenticator import DirectoryAuthenticator
 from .entry import DEPLOYMENT, METRICS_TOKEN, PROXY_PASSWORD, ROUTES
+from .network import gateways
 from .routes import RoutesProxy, basic_auth_entry
 from .spawner import ServerSpawner
 
 _HUB_PORT = 8081
+_LONGEST_QUEUE = 6 * 3600
+"""Seconds; who leaves the page leaves the queue, so nobody waits so long."""
+_LARGEST_BODY = 1_000_000
+"""Bytes of a form or an API call; Traefik keeps as much in memory."""
+_BEFORE_ALL = 1_000_000
+"""A route's priority; the others have the length of their rule."""
 _UNUSED = "/etc/traefik/certificate.pem"
 """In the proxy's image."""
 
@@ -24,20 +33,26 @@ def configure(c: Config, settings: Settings) -> None:
     """Set everything that JupyterHub and its parts must know."""
     data = Path(settings.names.data_mount)
     _configure_hub(c, settings, data)
-    _configure_proxy(c, (data / PROXY_PASSWORD).read_text(encoding="utf-8"))
+    _configure_proxy(c, (data / PROXY_PASSWORD).read_text(encoding="utf-8"), _hub_url(settings))
     _configure_sign_in(c, settings, data)
-    _configure_servers(c, settings)
+    _configure_servers(c, settings, data)
     c.JupyterHub.services, c.JupyterHub.load_roles = [], []
     _configure_monitoring(c, (data / METRICS_TOKEN).read_text(encoding="utf-8"))
     if settings.culling.enabled:
         _configure_culling(c, settings)
 
 
+def _hub_url(settings: Settings) -> str:
+    return f"http://{settings.names.hub_container}:{_HUB_PORT}"
+
+
 def _configure_hub(c: Config, settings: Settings, data: Path) -> None:
     c.JupyterHub.bind_url = "http://:8000"
     c.JupyterHub.hub_bind_url = f"http://:{_HUB_PORT}"
     # By name, not by address: the hub may be recreated while servers run.
-    c.JupyterHub.hub_connect_url = f"http://{settings.names.hub_container}:{_HUB_PORT}"
+    c.JupyterHub.hub_connect_url = _hub_url(settings)
+    # Apache arrives through the host's side of our networks; whom it names in X-Forwarded-For is the client.
+    c.JupyterHub.trusted_downstream_ips = gateways()
     c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
     c.JupyterHub.db_url = f"sqlite:///{data / 'jupyterhub.sqlite'}"
     c.JupyterHub.log_level = settings.hub.log_level
@@ -48,7 +63,7 @@ def _configure_hub(c: Config, settings: Settings, data: Path) -> None:
     c.JupyterHub.cleanup_proxy = False
 
 
-def _configure_proxy(c: Config, password: str) -> None:
+def _configure_proxy(c: Config, password: str, hub: str) -> None:
     c.JupyterHub.proxy_class = RoutesProxy
     c.RoutesProxy.should_start = False
     c.RoutesProxy.dynamic_config_file = str(ROUTES / "rules.toml")
@@ -59,7 +74,25 @@ def _configure_proxy(c: Config, password: str) -> None:
     c.RoutesProxy.traefik_api_password = password
     c.RoutesProxy.extra_dynamic_config = {
         # Over what the file on the volume says, in case the data volume is another than the one that wrote it.
-        "http": {"middlewares": {"auth_api": {"basicAuth": {"users": [basic_auth_entry("hub", password)]}}}},
+        "http": {
+            "middlewares": {
+                "auth_api": {"basicAuth": {"users": [basic_auth_entry("hub", password)]}},
+                # Anybody may send one, and the hub would believe it; what Apache says is in X-Forwarded-For.
+                "one-address": {"headers": {"customRequestHeaders": {"X-Real-Ip": ""}}},
+                "small-bodies": {"buffering": {"maxRequestBodyBytes": _LARGEST_BODY}},
+            },
+            # The hub holds a whole form in memory before it looks at it; servers take uploads of any size.
+            "routers": {
+                "hub-forms": {
+                    "rule": "PathPrefix(`/hub/`) && (Method(`POST`) || Method(`PUT`) || Method(`PATCH`))",
+                    "entryPoints": ["http"],
+                    "middlewares": ["small-bodies"],
+                    "service": "hub-forms",
+                    "priority": _BEFORE_ALL,
+                }
+            },
+            "services": {"hub-forms": {"loadBalancer": {"servers": [{"url": hub}]}}},
+        },
         # Serves no connection: without one, Traefik makes an RSA key (100 to 400 ms) at each change of the routes.
         "tls": {"stores": {"default": {"defaultCertificate": {"certFile": _UNUSED, "keyFile": _UNUSED}}}},
     }
@@ -82,10 +115,9 @@ def _configure_sign_in(c: Config, settings: Settings, data: Path) -> None:
     }
 
 
-def _configure_servers(c: Config, settings: Settings) -> None:
+def _configure_servers(c: Config, settings: Settings, data: Path) -> None:
     servers, limits = settings.servers, settings.limits
     c.JupyterHub.spawner_class = ServerSpawner
-    c.ServerSpawner.home_prefix = servers.home_prefix
     c.ServerSpawner.volumes = {ServerSpawner.HOME: servers.home_mount}
     c.ServerSpawner.notebook_dir = servers.home_mount
     c.ServerSpawner.image = servers.image
@@ -96,8 +128,18 @@ def _configure_servers(c: Config, settings: Settings) -> None:
     c.ServerSpawner.name_template = servers.container_prefix + "{username}"
     c.ServerSpawner.network_name = settings.names.network
     c.ServerSpawner.remove = True
-    c.ServerSpawner.start_timeout = servers.start_timeout
+    # JupyterHub's clock runs in the queue as well; the spawner's own begins with the turn.
+    c.ServerSpawner.start_timeout = _LONGEST_QUEUE
+    c.ServerSpawner.patience = servers.start_timeout
     c.ServerSpawner.http_timeout = servers.start_timeout
+    c.ServerSpawner.capacity = _capacity(settings)
+    c.ServerSpawner.failures_folder = str(data / "failures")
+    c.ServerSpawner.keep_failures = settings.hub.keep_failures
+    # One image that does not start must not end the hub for everybody.
+    c.ServerSpawner.consecutive_failure_limit = 0
+    # The queue is ours.
+    c.JupyterHub.concurrent_spawn_limit = 0
+    c.ServerSpawner.mem_guarantee = limits.promise
     c.ServerSpawner.mem_limit = limits.memory
     c.ServerSpawner.cpu_limit = limits.cpu
     c.ServerSpawner.extra_create_kwargs = {
@@ -113,11 +155,20 @@ def _configure_servers(c: Config, settings: Settings) -> None:
         # Removed by the spawner when it stops, not by Docker when it dies: the log of a failed start is evidence.
         "auto_remove": False,
         "memswap_limit": limits.memory,
+        "mem_reservation": limits.promise,
+        # Where the memory of the host itself ends, a server goes before the hub and the proxy.
+        "oom_score_adj": 500,
         "pids_limit": limits.processes,
         "security_opt": ["no-new-privileges"],
         "cap_drop": ["NET_RAW", "MKNOD", "AUDIT_WRITE"],
         "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
     }
+
+
+def _capacity(settings: Settings) -> Capacity:
+    cores, limits = os.cpu_count() or 1, settings.limits
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Capacity(settings.servers.starts_at_once or cores + 1, memory - limits.reserve, limits.servers)
 
 
 def _configure_monitoring(c: Config, token: str) -> None:

@@ -18,9 +18,9 @@ _UNSAFE = re.compile(r"[^a-z0-9_.-]")
 class Failures:
     """A folder with a file for each failed start."""
 
-    def __init__(self, folder: Path, keep_days: int) -> None:
+    def __init__(self, folder: Path, keep: int) -> None:
         self._folder = folder
-        self._keep = keep_days * 24 * 3600
+        self._keep = keep
 
     def record(self, reference: str, name: str, server: str, cause: Cause, seen: Evidence) -> None:
         """Write one down, and forget those that are too old."""

@@ -24,6 +24,7 @@ from onehub.core.names import LABEL_DEPLOYMENT, LABEL_KIND, LABEL_USER
 
 from .docker_lanes import DockerLanes
 from .failures import Failures
+from .identities import HomeTaken
 from .ownership import Account, find_account, folder_archive, single_file
 from .readiness import until_ready
 from .starts import Left, NoRoom, Place, StartQueue
@@ -68,7 +69,7 @@ class ServerSpawner(DockerSpawner):
     capacity = Instance(Capacity, config=True, help="How many servers this host starts at once and holds.")
     patience = Integer(120, config=True, help="Seconds from the turn until the server answers.")
     failures_folder = Unicode(config=True, help="Where failed starts are recorded.")
-    keep_failures = Integer(14, config=True, help="Days that the records are kept.")
+    keep_failures = Integer(14 * 24 * 3600, config=True, help="Seconds that the records are kept.")
 
     @default("format_volume_name")
     def _format_volume_name(self):
@@ -114,6 +115,9 @@ class ServerSpawner(DockerSpawner):
                     return await self._start_and_wait()
         except NoRoom as error:
             raise SpawnException(str(error), reason="full", status_code=503) from error
+        except HomeTaken as error:
+            words = "This name was somebody else's. Its owner of today must sign in before a server can start."
+            raise SpawnException(words, reason="home-taken", status_code=409) from error
         except Left as error:
             words = "You left the queue. Start your server again when you want it."
             raise SpawnException(words, reason="left") from error

@@ -319,7 +319,14 @@ def test_show_never_tells_the_password(onehub, folder):
     assert "hunter2" not in onehub("config", "show").out
     values = json.loads(onehub("config", "show", "--json").out)
     assert values["directory"]["lookup_password"] == "**********"
-    assert values["limits"] == {"memory": "2G", "cpu": 2.0, "processes": 1024}
+    assert values["limits"] == {
+        "memory": "2G",
+        "cpu": 2.0,
+        "processes": 1024,
+        "promise": "512M",
+        "reserve": "2G",
+        "servers": 0,
+    }
 
 
 def test_the_schema_offers_what_the_toml_may_set(onehub):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onehub.hub.spawner import Account, find_account
+from onehub.hub.ownership import Account, find_account
 
 PASSWD = "root:x:0:0::/root:/bin/sh\njovyan:x:1000:100::/home/jovyan:/bin/bash\n"
 
