@@ -82,21 +82,9 @@ def postpone_iri_grammar() -> None:
     sys.modules[name] = stand_in
 
 
-def postpone(package: str) -> None:
-    """Import a package at the first look into it: the recipe of importlib's documentation."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.loader is None or package in sys.modules:
-        return
-    loader = spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[package] = module
-    loader.exec_module(module)
-
-
 def prepare() -> None:
     """Put off what can be put off."""
     postpone_iri_grammar()
-    postpone("requests")  # jupyterlab_server: for lists of blocked extensions, where an operator has some
     import_without_the_hub()
 
 

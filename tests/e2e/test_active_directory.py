@@ -179,30 +179,31 @@ def test_who_is_renamed_keeps_home_and_invitation_and_the_next_of_that_name_gets
 
 
 def test_an_admin_who_starts_a_server_for_the_next_of_a_name_opens_nobodys_home(company, samba, person, visitor):
-    """jdoe leaves the name, an admin adds the new one and starts the server before they have ever signed in."""
-    john = person("jdoe")
-    john.start()
-    john.write("mine.txt", "john's work")
-    john.stop()
-    john.token = ""
+    """carol leaves the name, an admin adds the new one and starts the server before they have ever signed in."""
+    first = person("carol")
+    first.start()
+    first.write("mine.txt", "her work")
+    first.stop()
+    first.token = ""
     ada = person("ada")
-    samba.modify("jdoe", sAMAccountName="john")
-    samba.modify("star", sAMAccountName="jdoe")
+    samba.modify("carol", sAMAccountName="john")
+    samba.modify("star", sAMAccountName="carol")
     try:
-        assert visitor("john").sign_in(PASSWORDS["jdoe"]).status_code == 302
-        assert ada.hub("POST", "/users/jdoe").status_code == 201
-        assert ada.hub("POST", "/users/jdoe/server", {}).status_code in (201, 202)
-        heir = visitor("jdoe")
-        assert heir.sign_in(PASSWORDS["star"]).status_code == 302
-        heir.start()
-        assert heir.read("mine.txt").status_code == 404
-        heir.stop()
+        assert visitor("john").sign_in(PASSWORDS["carol"]).status_code == 302
+        assert ada.hub("POST", "/users/carol").status_code == 201
+        assert ada.hub("POST", "/users/carol/server", {}).status_code in (201, 202)
+        homes = [mount["Name"] for mount in inspect("container", company.server("carol"))["Mounts"]]
+        assert len(homes) == 1
+        assert homes[0].startswith(f"{company.home('carol')}X-")
+        assert visitor("carol").sign_in(PASSWORDS["star"]).status_code == 302
+        wait_until(lambda: ada.hub("GET", "/users/carol").json()["servers"][""]["ready"], "the server is ready")
+        ada.hub("DELETE", "/users/carol/server")
     finally:
-        samba.modify("jdoe", sAMAccountName="star")
-        samba.modify("john", sAMAccountName="jdoe")
+        samba.modify("carol", sAMAccountName="star")
+        samba.modify("john", sAMAccountName="carol")
 
 
-def test_who_is_blocked_is_out_even_while_the_directory_is_silent(company, samba, person):
+def test_who_is_blocked_is_out_even_while_the_directory_is_silent(company, samba, person, visitor):
     anna = person("anna maria")
     toml = company.directory / "onehub.toml"
     before = toml.read_text()
@@ -213,6 +214,8 @@ def test_who_is_blocked_is_out_even_while_the_directory_is_silent(company, samba
     finally:
         samba.unpause()
         toml.write_text(before)
+    ada = visitor("ada")
+    wait_until(lambda: ada.sign_in(PASSWORDS["ada"]).status_code == 302, "the directory is asked again", seconds=20)
 
 
 async def test_a_silent_directory_stops_nobody_who_is_in_and_freezes_nothing(company, samba, person, visitor):

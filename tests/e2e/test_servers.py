@@ -77,8 +77,8 @@ def test_the_home_belongs_to_the_images_user_whatever_made_it(deployment, person
 
 @pytest.mark.parametrize("kind", ["container", "volume"])
 def test_what_belongs_to_another_deployment_is_never_touched(deployment, visitor, kind):
-    name = deployment.server("bob") if kind == "container" else deployment.home("bob2")
-    who = "bob" if kind == "container" else "bob2"
+    name = deployment.server("bob") if kind == "container" else deployment.home("mallory")
+    who = "bob" if kind == "container" else "mallory"
     label = ("--label", "com.onehub.deployment=somebody-elses")
     if kind == "container":
         run("docker", "run", "--detach", "--name", name, *label, "debian:trixie-slim", "sleep", "600")

@@ -109,7 +109,8 @@ def test_a_dead_directory_is_not_a_wrong_password_and_stops_nobody_else(deployme
 def test_the_clients_address_is_apaches_word_and_nobody_elses(deployment, visitor):
     somebody = visitor("mallory")
     # Apache appends the client to what the client itself may have sent; the proxy adds Apache's own address.
-    somebody.client.headers |= {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Real-Ip": "203.0.113.8"}
+    somebody.client.headers["X-Forwarded-For"] = "203.0.113.9, 198.51.100.7"
+    somebody.client.headers["X-Real-Ip"] = "203.0.113.8"
     reference = somebody.sign_in("wrong").text.partition("Reference: ")[2][:8]
     line = next(
         line for line in run("docker", "logs", deployment.hub).stderr.splitlines() if f"[{reference}]" in line

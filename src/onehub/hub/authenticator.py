@@ -141,9 +141,12 @@ class DirectoryAuthenticator(Authenticator):
         metrics.SIGN_INS.labels(result="admitted").inc()
         return model
 
-    async def refresh_user(self, user, handler=None):
+    async def refresh_user(self, user, handler):
         """JupyterHub asks before each start of a server, and when the last answer is older than `refresh`."""
-        return await self._review.one(user, handler.users if handler else None)
+        if not hasattr(handler, "_token_authenticated"):
+            # JupyterHub 6.1.1 reads it of everybody who may not go on, and sets it for tokens alone: a 500 otherwise.
+            handler._token_authenticated = False
+        return await self._review.one(user, handler.users)
 
     def check_allowed(self, username, authentication=None) -> bool:
         """Everybody who comes out of `authenticate` was admitted there; nobody else is."""
