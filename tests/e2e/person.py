@@ -46,14 +46,14 @@ class Person:
         """Start the server and wait until it answers."""
         answer = self.hub("POST", f"/users/{self.name}/server", {})
         assert answer.status_code in (201, 202), answer.text
-        wait_until(lambda: self._server_state().get("ready"), f"the server of {self.name} is ready")
+        wait_until(lambda: self.server_state().get("ready"), f"the server of {self.name} is ready")
         made = self.hub("POST", f"/users/{self.name}/tokens", {"note": "test", "expires_in": 3600})
         assert made.status_code == 201, made.text
         self.token = made.json()["token"]
 
     def stop(self) -> None:
         self.hub("DELETE", f"/users/{self.name}/server")
-        wait_until(lambda: not self._server_state(), f"the server of {self.name} is gone")
+        wait_until(lambda: not self.server_state(), f"the server of {self.name} is gone")
 
     def server(self, method: str, path: str, body: object = None) -> httpx.Response:
         """The REST API of the person's own server."""
@@ -80,7 +80,7 @@ class Person:
         async with websockets.connect(url, additional_headers=headers, max_size=None) as socket:
             yield Kernel(socket)
 
-    def _server_state(self) -> dict:
+    def server_state(self) -> dict:
         answer = self.hub("GET", f"/users/{self.name}")
         return answer.json().get("servers", {}).get("", {})
 

@@ -223,9 +223,9 @@ class ServerSpawner(DockerSpawner):
             shown = None
             while True:
                 told = self._told()
-                if told != shown:
-                    shown = told
-                    yield told
+                # Without news a bare number, which the page takes in silence: the only way to notice that it is gone.
+                yield told if told != shown else {"progress": told["progress"]}
+                shown = told
                 await self._until_news()
         finally:
             self._watchers -= 1
