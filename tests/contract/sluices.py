@@ -96,6 +96,21 @@ class Eavesdropper:
                 self.heard += chunk
 
 
+class Babbler:
+    """A directory that has lost its mind: TLS is in order, the answers are not."""
+
+    def __init__(self, context: ssl.SSLContext, answer: bytes) -> None:
+        self._context = context
+        self._answer = answer
+
+    def __call__(self, connection: socket.socket) -> None:
+        with self._context.wrap_socket(connection, server_side=True) as secret:
+            while request := secret.recv(4096):
+                # With the number of the question, where there is room for one.
+                number = request[2 : 4 + request[3]]
+                secret.sendall(self._answer.replace(b"NUMBER", number))
+
+
 class Stripper:
     """A man in the middle who says that StartTLS is not to be had, and hopes for a password in clear."""
 

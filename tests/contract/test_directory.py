@@ -93,6 +93,13 @@ def test_a_person_is_found_again_by_their_mark(world):
         assert look_up(session, "0f8fad5b-d9cb-469f-a165-70867728950e") is Obstacle.GONE
 
 
+@pytest.mark.parametrize("password", ["\u00ad", "a\u00adb", "\u200bx", "\u0627a1", "x" * 1000])
+def test_a_strange_password_is_a_wrong_one_and_not_an_outage(world, password):
+    assert ask(world.directory, "alice", password).obstacle is Obstacle.WRONG_PASSWORD
+    # Or the next ones would find the account locked.
+    assert ask(world.directory, "alice", world.passwords["alice"]).person
+
+
 def test_the_gate_is_asked_before_the_password_is_tried(world):
     asked = []
 

@@ -15,7 +15,7 @@ from onehub.core.obstacles import Obstacle
 from onehub.hub.directory.session import DirectoryDown
 
 from .conftest import PASSWORDS
-from .sluices import Eavesdropper, Stripper, delayed, drip, listener, silent
+from .sluices import Babbler, Eavesdropper, Stripper, delayed, drip, listener, silent
 from .worlds import AD_PASSWORDS, BASE, ask, ldap
 
 PASSWORD = {"openldap": PASSWORDS["alice"], "samba": AD_PASSWORDS["alice"]}
@@ -124,6 +124,27 @@ class TestServers:
             begun = time.monotonic()
             failure(ldap(running, transport, port=port, deadline=3), kind)
         assert time.monotonic() - begun < 8
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            b"\x30\x80",
+            b"\x30\x05NUMBER\x61\x00",
+            b"\x30\x0cNUMBER\x61\x07\x0a\x01\x00\x04\x00\x04",
+            b"\x30\x0cNUMBER\x61\x07\x0a\x01\xff\x04\x00\x04\x00",
+            b"\x30\x0cNUMBER\x64\x07\x0a\x01\x00\x04\x00\x04\x00",
+            b"\x30\x0cNUMBER\x61\x07\x04\x01\x00\x04\x00\x04\x00",
+            b"\xff" * 64,
+        ],
+    )
+    def test_an_answer_that_is_none_is_a_directory_that_is_down(self, answer, kind, running, tmp_path):
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("localhost").configure_cert(context)
+        with listener(Babbler(context, answer)) as port:
+            assert failure(ldap(running, "ldaps", port=port, ca_file=str(tmp_path / "ca.pem"), deadline=5), kind)
 
     def test_a_slow_server_is_waited_for(self, running, kind, transport):
         real = running.ldaps if transport == "ldaps" else running.starttls
