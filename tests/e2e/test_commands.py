@@ -67,7 +67,7 @@ def test_status_tells_services_and_servers(deployment, person):
 
 def test_logs_of_a_service_and_of_a_person(deployment, person):
     person("alice").start()
-    assert "Sign-in of alice admitted" in deployment.onehub("logs", "--tail", "1000").stderr
+    assert "Sign-in of alice from 1" in deployment.onehub("logs", "--tail", "1000").stderr
     assert "JupyterHub" in deployment.onehub("logs", "alice").stderr
     refused = deployment.onehub("logs", "nobody", check=False)
     assert refused.returncode == 1
