@@ -58,8 +58,9 @@ def settings_page() -> str:
         "variables. What is set in a file of its own cannot be set in `onehub.toml`. [files.md](files.md) has the "
         "grammar of each file.",
     ]
-    for section, field in Settings.model_fields.items():
-        model: Any = field.annotation
+    for section, model in Settings.tables().items():
+        if section in sources.ARRAYS:
+            continue
         schema = model.model_json_schema()
         rows = [
             (
@@ -73,7 +74,25 @@ def settings_page() -> str:
         ]
         header = ("setting", "type", "default", "meaning", "set in")
         parts += [f"## {section}", schema["description"], _table(header, rows)]
+    for array in sources.ARRAYS:
+        parts += _array_section(array, Settings.tables()[array].model_json_schema())
     return _page(parts)
+
+
+def _array_section(array: str, schema: Mapping[str, Any]) -> list[str]:
+    """A heading and a table for what may stand in onehub.toml several times."""
+    required = schema.get("required", [])
+    rows = [
+        (
+            f"`{name}`",
+            _type(entry),
+            "must be there" if name in required else _value(entry.get("default")),
+            entry["description"],
+        )
+        for name, entry in schema["properties"].items()
+    ]
+    note = f"As many tables `[[{array}]]` in `onehub.toml` as you like; none by default."
+    return [f"## {array}", schema["description"], note, _table(("key", "type", "default", "meaning"), rows)]
 
 
 def commands_page() -> str:
@@ -113,7 +132,8 @@ def exit_codes_page() -> str:
             "`onehub doctor` ends with 4 if it finds a problem; warnings do not count. `onehub config check` ends "
             "with 3 if it finds one, `onehub up` also if the access rules name a group that does not exist. "
             "`onehub directory test` and `onehub access explain` end with 1 if the person may not sign in and with 4 "
-            "if the directory could not be asked. `onehub logs` ends with the exit code of `docker logs`.",
+            "if the directory could not be asked. `onehub why` ends with 1 if there is no record. "
+            "`onehub logs` ends with the exit code of `docker logs`.",
         ]
     )
 
@@ -159,13 +179,19 @@ def _homes() -> dict[str, str]:
 def _type(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
-    if "anyOf" in schema:
-        return _type(next(kind for kind in schema["anyOf"] if kind["type"] != "null"))
     if "examples" in schema:
         return "like " + " or ".join(f"`{value}`" for value in schema["examples"])
+    if "anyOf" in schema:
+        return _type(next(kind for kind in schema["anyOf"] if kind["type"] != "null"))
     if schema.get("format") == "password":
         return "secret"
-    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+    words = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+        "object": "table",
+    }
     return words.get(schema["type"], "list") + _bounds(schema)
 
 

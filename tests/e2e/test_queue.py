@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .deployment import TestDeployment
+from .deployment import TestDeployment, run
 from .person import Person, wait_until
 
 
@@ -83,4 +83,5 @@ def test_who_leaves_the_page_leaves_the_queue(deployment, person):
             wait_until(lambda: bob.server_state(), "bob waits")
             assert events(bob, most=2)[-1]["message"].startswith("You are number 1 in the queue")
             wait_until(lambda: not bob.server_state(), "bob has left the queue", seconds=32)
-            wait_until(lambda: not alice.server_state(), "alice's start is given up", seconds=60)
+            run("docker", "kill", deployment.server("alice"))
+            wait_until(lambda: not alice.server_state(), "alice's start is given up", seconds=30)

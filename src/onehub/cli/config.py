@@ -41,6 +41,10 @@ def show(deployment: Deployment, as_json: bool) -> None:
     places = sources.read(deployment.directory, os.environ).places
     table = Table("setting", "value", "from", box=None, pad_edge=False)
     for section, fields in values.items():
+        if section in sources.ARRAYS:
+            for entry in fields:
+                _add_entry(table, section, entry)
+            continue
         for name, value in fields.items():
             key = f"{section}.{name}"
             table.add_row(key, escape(_spell(value)), places.get(key, "default"))
@@ -53,9 +57,19 @@ def schema() -> None:
     show_json(Settings.toml_schema())
 
 
+def _add_entry(table: Table, array: str, entry: dict[str, Any]) -> None:
+    """A row for each key of a profile or folder that is set."""
+    for name, value in entry.items():
+        if name != "name" and value:
+            key = f"{array} {entry['name']!r}: {name}"
+            table.add_row(escape(key), escape(_spell(value)), sources.TOML)
+
+
 def _spell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_spell(entry) for entry in value)
     if isinstance(value, dict):
-        return f"{value['name']} admin" if value["admin"] else str(value["name"])
+        if "admin" in value:
+            return f"{value['name']} admin" if value["admin"] else str(value["name"])
+        return " ".join(f"{name}={_spell(part)}" for name, part in value.items())
     return str(value)

@@ -23,6 +23,7 @@ from .init import init
 from .logs import logs
 from .status import status
 from .up import down, up
+from .why import why
 
 _EXIT_INTERRUPTED = 130
 
@@ -44,7 +45,7 @@ def cli(context: click.Context, directory: Path) -> None:
 
 
 for command in (
-    *(init, doctor, build, up, down, demo, status, logs),
+    *(init, doctor, build, up, down, demo, status, logs, why),
     *(directory.group, access.group, config, completion),
 ):
     cli.add_command(command)

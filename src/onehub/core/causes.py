@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-_KILLED = 137
+_KILLED = (137, 143)
+"""By SIGKILL and SIGTERM."""
 _NOT_FOUND = (126, 127)
+_LONGEST_LINE = 200
+"""Characters of the log that the person reads."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class _Sign:
 
 HOME_FULL = Cause(
     "home-full",
-    "Your home is full, so the server cannot write. Delete something with the rescue server, then start again.",
-    "`docker system df -v`; a larger disk, or let the person delete files (rescue server)",
+    "Your home is full, so the server cannot write. Please tell the people who run this service.",
+    "make room in the home: `docker run --rm -it -v VOLUME:/home debian:trixie-slim` (the record names the volume)",
 )
 OUT_OF_MEMORY = Cause(
     "out-of-memory",
@@ -69,7 +72,7 @@ HUB_OUT_OF_REACH = Cause(
 )
 VERSION_MISMATCH = Cause(
     "version-mismatch",
-    "The JupyterHub in the image does not fit this hub. Please tell the people who run this service.",
+    "The JupyterHub in the image is of a version that does not fit. Please tell the people who run this service.",
     "`make notebook_image` installs the hub's version",
 )
 KILLED = Cause(
@@ -91,22 +94,31 @@ EXITED = Cause(
     "the record has its last lines",
 )
 
+CAUSES = (
+    *(IMAGE_MISSING, NO_SINGLEUSER, VERSION_MISMATCH, OUT_OF_MEMORY, HOME_FULL, HUB_OUT_OF_REACH),
+    *(KILLED, SILENT, EXITED, DOCKER),
+)
+"""Every one."""
+
+# What the programs say word by word: tests/e2e/test_failed_starts.py makes them say it.
 _SIGNS = (
-    _Sign(re.compile(r"No space left on device|Disk quota exceeded|database or disk is full"), HOME_FULL),
     _Sign(
-        re.compile(r"jupyterhub-singleuser['\"]?: (?:executable file )?not found|No module named '?jupyterhub"),
-        NO_SINGLEUSER,
+        re.compile(r"no space left on device|disk quota exceeded|database or disk is full", re.IGNORECASE), HOME_FULL
     ),
-    _Sign(re.compile(r"version.{0,40}!=.{0,40}(?:version|hub)|requires jupyterhub", re.IGNORECASE), VERSION_MISMATCH),
+    _Sign(re.compile(r"No module named '?jupyterhub\b"), NO_SINGLEUSER),
+    _Sign(re.compile(r"Failed to connect to my Hub"), HUB_OUT_OF_REACH),
+    _Sign(re.compile(r"MemoryError|Cannot allocate memory"), OUT_OF_MEMORY),
+    # A traceback through JupyterHub that ends so: it is too old, or too new, for what else is in the image.
     _Sign(
         re.compile(
-            r"(?:connect|connection|reach).{0,60}\bHub\b|hub.{0,80}(?:timed out|Name or service not known)", re.I
+            r"/site-packages/jupyterhub/[^\n]*\n(?:[ \t][^\n]*\n)*(?:ModuleNotFoundError|ImportError|AttributeError):"
         ),
-        HUB_OUT_OF_REACH,
+        VERSION_MISMATCH,
     ),
-    _Sign(re.compile(r"MemoryError|Cannot allocate memory"), OUT_OF_MEMORY),
+    _Sign(re.compile(r"jupyterhub version \S+ != jupyterhub-singleuser version"), VERSION_MISMATCH),
 )
-_NO_COMMAND = re.compile(r"executable file not found|no such file or directory|permission denied", re.IGNORECASE)
+_NO_COMMAND = re.compile(r'exec: "[^"]*": ')
+"""What runc says of a program that is not there, or may not be run."""
 
 
 def diagnose(seen: Evidence) -> Cause:
@@ -119,11 +131,25 @@ def diagnose(seen: Evidence) -> Cause:
     if seen.error:
         full = _SIGNS[0].pattern.search(seen.error)
         return HOME_FULL if full else NO_SINGLEUSER if _NO_COMMAND.search(seen.error) else DOCKER
-    if seen.exit_code in _NOT_FOUND:
+    if seen.exit_code in _NOT_FOUND and _names_the_server(text, seen.command):
         return NO_SINGLEUSER
     for sign in _SIGNS:
         if sign.pattern.search(text):
             return sign.cause
     if seen.exit_code is None:
         return SILENT
-    return KILLED if seen.exit_code == _KILLED else EXITED
+    return KILLED if seen.exit_code in _KILLED else _exited(seen)
+
+
+def _names_the_server(text: str, command: str) -> bool:
+    """Whether it is the server that was not found, and not something else that a start script wants."""
+    return "jupyterhub-singleuser" in text or f"exec {command.partition(' ')[0]} failed" in text
+
+
+def _exited(seen: Evidence) -> Cause:
+    """With what the image says itself, which nobody else can put better."""
+    last = next((line.strip() for line in reversed(seen.log) if line.strip()), "")
+    shown = "".join(letter if letter.isprintable() else " " for letter in last)
+    ended = f"The server ended while it started, with exit code {seen.exit_code}"
+    said = f" and these last words: {shown[:_LONGEST_LINE]}" if shown else " and without a word"
+    return replace(EXITED, words=f"{ended}{said} – Please tell the people who run this service.")

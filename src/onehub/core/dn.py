@@ -32,6 +32,14 @@ def canonical_dn(text: str) -> str:
     return ",".join("+".join(sorted(_part(part) for part in _split(rdn, "+"))) for rdn in _split(text, ",;"))
 
 
+def leading_value(text: str) -> str:
+    r"""What the first part of a DN says, unescaped: `CN=Smith\, Jane,OU=x` → `Smith, Jane`. Raises ValueError."""
+    _, equals, value = _split(_split(text, ",;")[0], "+")[0].partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not `name=value`")
+    return _unescape(value).strip()
+
+
 def _part(text: str) -> str:
     key, equals, value = text.partition("=")
     key = key.strip().lower().removeprefix("oid.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .dn import canonical_dn
+from .dn import canonical_dn, leading_value
 
 _SID = re.compile(r"s-1-\d{1,15}(-\d{1,10}){0,15}", re.IGNORECASE)
 _DN = re.compile(r"[A-Za-z][A-Za-z0-9-]*\s*=|oid\.|\d+(\.\d+)+\s*=")
@@ -27,6 +27,14 @@ class Group:
         if is_dn(written):
             return _same_dn(self.dn, written)
         return bool(self.name) and self.name.casefold() == written.casefold()
+
+
+def group_by_dn(dn: str) -> Group:
+    """A group of which only the DN is known: its name is what the DN begins with. None answers to a SID."""
+    try:
+        return Group(dn, leading_value(dn) if is_dn(dn) else "")
+    except ValueError:
+        return Group(dn)
 
 
 def group_reference(written: str) -> str:

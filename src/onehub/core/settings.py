@@ -12,15 +12,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 
 from . import names, sources
 from .errors import Problem, SettingsError
 from .groups import group_reference
 from .logins import hub_name, read_login
-from .quantities import Duration, Size, format_size, parse_duration, parse_size
+from .profiles import Folder, Profile, Surroundings, conflicts
+from .quantities import Duration, Size, parse_duration, parse_size
+from .sections import DOCKER_NAME, Section, enough_memory
 
 DEMO_DIRECTORY = "directory"
 """Compose's name of the demo's OpenLDAP service; as AD_SERVER it means: this deployment is the demo."""
@@ -34,28 +36,17 @@ _HOST = re.compile(r"[\w.-]*|[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,}")
 
 _SRV = "_ldap._tcp."
 
-_DOCKER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-"""What Docker takes as a name of a volume, a network or a container, and so as its beginning."""
-
-_LEAST_MEMORY = parse_size("128M")
-
-
-class Section(BaseModel):
-    """A table of `onehub.toml`: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
 
 class Names(Section):
     """What our things are called on the host. Lives in `.env`, because Compose reads it there, too."""
 
     project: str = Field("onehub", pattern=r"^[a-z0-9][a-z0-9_-]*$")
     """Compose's project, and the label `com.onehub.deployment` on everything we create."""
-    hub_container: str = Field("jupyterhub", pattern=_DOCKER_NAME)
+    hub_container: str = Field("jupyterhub", pattern=DOCKER_NAME)
     """The hub's container; the proxy's and the directory's names begin with it."""
-    network: str = Field("jupyterhub-network", pattern=_DOCKER_NAME)
+    network: str = Field("jupyterhub-network", pattern=DOCKER_NAME)
     """The network of the hub, the proxy and every server."""
-    data_volume: str = Field("jupyterhub-data", pattern=_DOCKER_NAME)
+    data_volume: str = Field("jupyterhub-data", pattern=DOCKER_NAME)
     """The hub's database, cookie secret and API keys."""
     data_mount: str = Field("/data", pattern="^/")
     """Where the hub sees its data volume."""
@@ -80,9 +71,9 @@ class Servers(Section):
     """Started in the container instead of the image's own command (DOCKER_SPAWN_CMD)."""
     home_mount: str = Field("/home/jovyan/work", pattern="^/")
     """Where the home volume appears in the container (DOCKER_NOTEBOOK_DIR)."""
-    home_prefix: str = Field("jupyterhub-user-", pattern=_DOCKER_NAME)
+    home_prefix: str = Field("jupyterhub-user-", pattern=DOCKER_NAME)
     """Home volumes are this and the person's name."""
-    container_prefix: str = Field("jupyter-", pattern=_DOCKER_NAME)
+    container_prefix: str = Field("jupyter-", pattern=DOCKER_NAME)
     """Containers are this and the person's escaped name."""
     start_timeout: Duration = parse_duration("2m")
     """How long a server may take until it answers, from the moment when its turn has come."""
@@ -109,9 +100,7 @@ class Limits(Section):
     @field_validator("memory")
     @classmethod
     def _enough(cls, value: int) -> int:
-        if value < _LEAST_MEMORY:
-            raise ValueError(f"{format_size(value)!r} is too little for a server (at least '128M')")
-        return value
+        return enough_memory(value)
 
 
 class Culling(Section):
@@ -265,11 +254,27 @@ class Settings(Section):
     access: Access = Access()
     build: Build = Build()
     hub: Hub = Hub()
+    profile: tuple[Profile, ...] = ()
+    """Choices on the page where people start their server, each a table `[[profile]]`."""
+    folder: tuple[Folder, ...] = ()
+    """Volumes that the members of groups share, each a table `[[folder]]`."""
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What profiles and folders must fit into."""
+        ours, servers = self.names, self.servers
+        volumes = (ours.data_volume, ours.database_volume)
+        return Surroundings(ours.project, servers.home_mount, servers.home_prefix, volumes, self.limits.memory)
 
     @property
     def is_demo(self) -> bool:
         """Whether people sign in with the demo's own directory."""
         return self.directory.server == DEMO_DIRECTORY
+
+    @classmethod
+    def tables(cls) -> dict[str, type[BaseModel]]:
+        """The tables of `onehub.toml`; those of `sources.ARRAYS` may be there several times."""
+        return {name: kind for name, field in cls.model_fields.items() if (kind := _kind(field.annotation))}
 
     @classmethod
     def toml_schema(cls) -> dict[str, Any]:
@@ -279,7 +284,7 @@ class Settings(Section):
             section, name = key.split(".")
             del schema["$defs"][section.title()]["properties"][name]
         for section in schema["properties"].values():
-            del section["default"]
+            section.pop("default", None)
         return schema
 
     def to_json(self) -> str:
@@ -346,11 +351,11 @@ def inspect(
         raise SettingsError([Problem(str(error.filename), message)], hint) from error
     problems = list(found.problems)
     try:
-        settings = Settings.model_validate(found.values)
+        settings = Settings.model_validate(found.everything)
     except ValidationError as error:
         wrong = error.errors(include_url=False)
         problems += [_problem(details, found) for details in wrong]
-        settings = Settings.model_validate(_without(found.values, [details["loc"] for details in wrong]))
+        settings = Settings.model_validate(_without(found.everything, [details["loc"] for details in wrong]))
     told = {problem.place for problem in problems}
     for key, problem in _cross_checks(settings, directory):
         # What follows from a problem that is in the list already would only confuse.
@@ -359,22 +364,28 @@ def inspect(
     return settings, tuple(problems)
 
 
-def _without(values: Mapping[str, Mapping[str, Any]], paths: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
+def _without(values: Mapping[str, Any], paths: Iterable[tuple[int | str, ...]]) -> dict[str, Any]:
     wrong = {path[:2] for path in paths}
-    return {
-        section: {name: value for name, value in table.items() if (section, name) not in wrong}
-        for section, table in values.items()
-        if (section,) not in wrong
-    }
+    kept: dict[str, Any] = {}
+    for section, table in values.items():
+        if (section,) in wrong:
+            continue
+        if isinstance(table, list):
+            kept[section] = [entry for index, entry in enumerate(table) if (section, index) not in wrong]
+        else:
+            kept[section] = {name: value for name, value in table.items() if (section, name) not in wrong}
+    return kept
 
 
 def _problem(details: Any, found: sources.Found) -> Problem:
     path = [str(part) for part in details["loc"]]
-    place = found.place(".".join(path))
+    place = found.place_of_entry(*details["loc"]) if path[0] in sources.ARRAYS else found.place(".".join(path))
     if details["type"] == "extra_forbidden":
         return Problem(place, f"unknown setting{_did_you_mean(path)}")
     if details["type"] == "tuple_type":
         return Problem(place, f"must be a list like ['…'] (it is {details['input']!r})")
+    if details["type"] == "missing":
+        return Problem(place, "is missing")
     message = details["msg"].removeprefix("Value error, ")
     if details["type"].startswith("value_error"):
         return Problem(place, message)
@@ -396,14 +407,22 @@ def _is_pem(path: Path) -> bool:
 def _did_you_mean(path: list[str]) -> str:
     model: type[BaseModel] = Settings
     for part in path[:-1]:
-        field = model.model_fields.get(part)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        if part.isdigit():
+            continue
+        kind = _kind(model.model_fields[part].annotation) if part in model.model_fields else None
+        if kind is None:
             return ""
-        model = field.annotation
+        model = kind
     # The closest to `groups` would be `admin_groups`, and a bad one to follow.
     wanted = {"groups": "allowed_groups"}.get(path[-1], path[-1])
     close = difflib.get_close_matches(wanted, model.model_fields, n=1)
     return f", did you mean `{close[0]}`?" if close else ""
+
+
+def _kind(annotation: Any) -> type[BaseModel] | None:
+    """The table that a key holds: itself, or each of several."""
+    entry = get_args(annotation)[0] if get_origin(annotation) is tuple else annotation
+    return entry if isinstance(entry, type) and issubclass(entry, BaseModel) else None
 
 
 def _access_checks(access: Access) -> Iterator[tuple[str, Problem]]:
@@ -452,6 +471,8 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
     if ours.hub_container.startswith(servers.container_prefix):
         message = f"{servers.container_prefix!r} begins {ours.hub_container!r}: somebody's server could be the hub"
         yield "servers.container_prefix", Problem("onehub.toml: servers.container_prefix", message)
+    for entry, message in conflicts(settings.profile, settings.folder, settings.surroundings):
+        yield entry, Problem(f"onehub.toml: {entry}", message)
     for file in (ad.ca_file, *settings.build.ca_certificates):
         key = "directory.ca_file" if file == ad.ca_file else "build.ca_certificates"
         if file and not _is_pem(directory / file):

@@ -60,6 +60,9 @@ ELSEWHERE = {key: f"{name} in {DOTENV}" for name, key in DOTENV_VARIABLES.items(
 }
 """Keys that `onehub.toml` must not set: Compose could not see them, or they are secret, or lists of their own."""
 
+ARRAYS = ("profile", "folder")
+"""What may stand in `onehub.toml` any number of times, as `[[profile]]`."""
+
 _A_SLIP = 0.85
 """So alike must an unknown variable be to one of ours to count as misspelt."""
 
@@ -81,9 +84,10 @@ DEMO_PEOPLE = (Named("ada", admin=True), Named("alice"))
 
 @dataclass
 class Found:
-    """Values by section and key, where each came from, and what could not be read."""
+    """Values by section and key (`arrays`: of what may be there several times), their places, and problems."""
 
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    arrays: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -92,6 +96,17 @@ class Found:
         section, name = key.split(".", 1)
         self.values.setdefault(section, {})[name] = value
         self.places[key] = place
+
+    @property
+    def everything(self) -> dict[str, Any]:
+        """Tables and arrays of tables."""
+        return {**self.values, **self.arrays}
+
+    def place_of_entry(self, array: str | int, index: str | int, *keys: str | int) -> str:
+        """Where the operator finds an entry of an array, or a key of it: by its name, as they see no number."""
+        name = self.arrays[str(array)][int(index)].get("name")
+        entry = f"{array} {name!r}" if isinstance(name, str) else f"{array} {int(index) + 1}"
+        return ": ".join([TOML, entry, *([".".join(map(str, keys))] if keys else [])])
 
     def place(self, key: str) -> str:
         """Where the operator finds the key, for a message."""
@@ -152,6 +167,13 @@ def _read_toml(directory: Path, found: Found) -> None:
         found.problems.append(Problem(TOML, str(error)))
         return
     for section, table in tables.items():
+        if section in ARRAYS:
+            if isinstance(table, list) and all(isinstance(entry, dict) for entry in table):
+                found.arrays[section] = table
+            else:
+                message = f"may be there several times: a line like `[[{section}]]`, and keys below it"
+                found.problems.append(Problem(f"{TOML}: {section}", message))
+            continue
         if not isinstance(table, dict):
             message = "only tables may stand here: a line like `[limits]`, and keys below it"
             found.problems.append(Problem(f"{TOML}: {section}", message))

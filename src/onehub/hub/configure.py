@@ -118,6 +118,8 @@ def _configure_sign_in(c: Config, settings: Settings, data: Path) -> None:
 def _configure_servers(c: Config, settings: Settings, data: Path) -> None:
     servers, limits = settings.servers, settings.limits
     c.JupyterHub.spawner_class = ServerSpawner
+    # What depends on the profile is set again at each start, from the settings.
+    c.ServerSpawner.settings = settings
     c.ServerSpawner.volumes = {ServerSpawner.HOME: servers.home_mount}
     c.ServerSpawner.notebook_dir = servers.home_mount
     c.ServerSpawner.image = servers.image

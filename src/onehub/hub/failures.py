@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from onehub.core.causes import Cause, Evidence
+from onehub.core.failures import Failure
 
 _UNSAFE = re.compile(r"[^a-z0-9_.-]")
+_LONGEST_NAME = 100
+"""Characters of a person's name in a file's name, which may have 255 bytes."""
 
 
 class Failures:
-    """A folder with a file for each failed start."""
+    """A folder with a file for each failed start. `keep` is in seconds."""
 
-    def __init__(self, folder: Path, keep: int) -> None:
+    def __init__(self, folder: Path, keep: float = float("inf")) -> None:
         self._folder = folder
         self._keep = keep
 
     def record(self, reference: str, name: str, server: str, cause: Cause, seen: Evidence) -> None:
-        """Write one down, and forget those that are too old."""
+        """Write one down, and forget those that are too old. Raises OSError."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        for old in self._folder.glob("*.json"):
-            if time.time() - old.stat().st_mtime > self._keep:
-                old.unlink(missing_ok=True)
+        self._forget()
         when = datetime.now(UTC)
-        record: dict[str, Any] = {
-            "reference": reference,
-            "when": when.isoformat(timespec="seconds"),
-            "person": name,
-            "server": server,
-            "cause": dataclasses.asdict(cause),
-            "evidence": dataclasses.asdict(seen),
-        }
-        file = self._folder / f"{when:%Y%m%dT%H%M%S}-{_UNSAFE.sub('_', name)}-{reference}.json"
+        failure = Failure(reference, when.isoformat(timespec="seconds"), name, server, cause, seen)
+        safe = _UNSAFE.sub("_", name)[:_LONGEST_NAME]
+        # By its name alone, a listing is in the order in which they happened.
+        file = self._folder / f"{when:%Y%m%dT%H%M%S%f}-{safe}-{reference}.json"
         temporary = file.with_suffix(".new")
         temporary.touch(mode=0o600)
-        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(failure.to_json(), encoding="utf-8")
         temporary.replace(file)
+
+    def kept(self) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
+        """Every record, newest first, and the names of files that hold none."""
+        failures, unreadable = [], []
+        for file in sorted(self._folder.glob("*.json"), reverse=True):
+            try:
+                failures.append(Failure.from_json(file.read_text(encoding="utf-8")))
+            except FileNotFoundError:
+                continue  # the hub forgot it a moment ago
+            except ValueError:
+                unreadable.append(file.name)
+        return tuple(failures), tuple(unreadable)
+
+    def _forget(self) -> None:
+        for old in self._folder.iterdir():
+            if time.time() - old.stat().st_mtime > self._keep:
+                old.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Homes belong to the user that an image runs as."""
+"""Homes belong to the user that an image runs as, shared folders to a group."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def find_account(user: str, passwd: str) -> Account:
     raise ValueError(f"the image wants to run as {user!r}, but its /etc/passwd does not know that user")
 
 
-def folder_archive(path: str, account: Account) -> bytes:
-    """An archive with just that folder: unpacking it changes the owner, and runs nothing in the image."""
+def folder_archive(path: str, account: Account, mode: int = 0o755) -> bytes:
+    """An archive with just that folder: unpacking it changes owner and mode, and runs nothing in the image."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         entry = tarfile.TarInfo(path.lstrip("/"))
-        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        entry.type, entry.mode = tarfile.DIRTYPE, mode
         entry.uid, entry.gid = account.uid, account.gid
         archive.addfile(entry)
     return buffer.getvalue()

@@ -16,15 +16,20 @@ import docker.errors
 import requests
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
+from jupyterhub.utils import maybe_future
 from traitlets import Any, Instance, Integer, Unicode, default
 
 from onehub.core.capacity import Capacity
 from onehub.core.causes import Evidence, diagnose
 from onehub.core.names import LABEL_DEPLOYMENT, LABEL_KIND, LABEL_USER
+from onehub.core.profiles import Mount, NotOffered
+from onehub.core.settings import Settings
 
+from .cards import cards, read_form
 from .docker_lanes import DockerLanes
 from .failures import Failures
 from .identities import HomeTaken
+from .launch import FOLDER_MODE, FOLDER_OWNER, plan_launch
 from .ownership import Account, find_account, folder_archive, single_file
 from .readiness import until_ready
 from .starts import Left, NoRoom, Place, StartQueue
@@ -52,6 +57,18 @@ class Unready(Exception):
     """The container ended, or never answered."""
 
 
+class UnfitImage(Exception):
+    """The image cannot be run as it is; the text says why."""
+
+
+class NotStarted(SpawnException):
+    """A start that ended in words for the person, by the API, on the progress page and on the page after it."""
+
+    def __init__(self, words: str, **kwargs) -> None:
+        super().__init__(words, **kwargs)
+        self.jupyterhub_message = words
+
+
 class ServerSpawner(DockerSpawner):
     """DockerSpawner for one host with people in it."""
 
@@ -66,6 +83,7 @@ class ServerSpawner(DockerSpawner):
     """The user that each image, by id, runs as."""
 
     format_volume_name = Any()
+    settings = Instance(Settings, (), config=True, help="The deployment's settings, for profiles and folders.")
     capacity = Instance(Capacity, config=True, help="How many servers this host starts at once and holds.")
     patience = Integer(120, config=True, help="Seconds from the turn until the server answers.")
     failures_folder = Unicode(config=True, help="Where failed starts are recorded.")
@@ -75,8 +93,13 @@ class ServerSpawner(DockerSpawner):
     def _format_volume_name(self):
         return lambda template, spawner: template.replace(self.HOME, spawner.home)
 
+    @default("options_from_form")
+    def _options_from_form(self):
+        return read_form
+
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
+        self._mounts: tuple[Mount, ...] = ()
         self._place: Place | None = None
         self._watchers = 0
         self._watched = False
@@ -106,6 +129,7 @@ class ServerSpawner(DockerSpawner):
 
     async def start(self):
         """Wait for a turn, start, wait until it answers. What fails is recorded, and told in a sentence."""
+        self._take_choice()
         queue, begun = self._queue(), monotonic()
         self._enter("waiting for a place")
         try:
@@ -114,20 +138,20 @@ class ServerSpawner(DockerSpawner):
                 async with asyncio.timeout(self.patience):
                     return await self._start_and_wait()
         except NoRoom as error:
-            raise SpawnException(str(error), reason="full", status_code=503) from error
+            raise NotStarted(str(error), reason="full", status_code=503) from error
         except HomeTaken as error:
             words = "This name was somebody else's. Its owner of today must sign in before a server can start."
-            raise SpawnException(words, reason="home-taken", status_code=409) from error
+            raise NotStarted(words, reason="home-taken", status_code=409) from error
         except Left as error:
             words = "You left the queue. Start your server again when you want it."
-            raise SpawnException(words, reason="left") from error
-        except (Unready, TimeoutError, docker.errors.DockerException, requests.RequestException) as error:
+            raise NotStarted(words, reason="left") from error
+        except (Unready, UnfitImage, TimeoutError, docker.errors.DockerException, requests.RequestException) as error:
             raise await self._explained(error, monotonic() - begun) from error
         finally:
             self._place = None
 
     async def _start_and_wait(self):
-        home = asyncio.ensure_future(self._prepare_home())
+        home = asyncio.ensure_future(self._prepare_volumes())
         try:
             self._enter("looking for the image")
             self._home = home
@@ -172,31 +196,82 @@ class ServerSpawner(DockerSpawner):
         self._enter("making the container")
         created = await super().create_object()
         await self._own_home(created["Id"])
+        await self._own_folders(created["Id"])
         return created
 
-    async def _prepare_home(self) -> None:
-        ours = {LABEL_DEPLOYMENT: self._deployment, LABEL_KIND: "home"}
-        volume = await self.docker("create_volume", self.home, labels=ours | {LABEL_USER: self.user.name})
+    async def _prepare_volumes(self) -> None:
+        await self._prepare_volume(self.home, "home", {LABEL_USER: self.user.name})
+        self._to_own = [mount for mount in self._mounts if await self._prepare_volume(mount.volume, "folder")]
+
+    async def _prepare_volume(self, name: str, kind: str, more: dict[str, str] | None = None) -> bool:
+        """Make it if there is none; whether it was made by us, then or now. Raises NotOurs."""
+        ours = {LABEL_DEPLOYMENT: self._deployment, LABEL_KIND: kind}
+        volume = await self.docker("create_volume", name, labels=ours | (more or {}))
         found = volume["Labels"] or {}
-        if any(found.get(label, value) != value for label, value in ours.items()):  # none: a home of the seed
-            raise NotOurs("volume", self.home)
+        if any(found.get(label, value) != value for label, value in ours.items()):
+            raise NotOurs("volume", name)
+        return LABEL_KIND in found  # not: a home of the seed, or an operator's own volume
 
     async def _own_home(self, container: str) -> None:
         """Give the top folder of the home to the image's user; what is in it stays as it is."""
         account = await self._account(container)
         if self.owned.get(self.home) == account:
             return
-        for mount in self.volume_mount_points:
-            await self.docker("put_archive", container, "/", folder_archive(mount, account))
+        await self.docker("put_archive", container, "/", folder_archive(self.volumes[self.HOME], account))
         self.owned[self.home] = account
+
+    async def _own_folders(self, container: str) -> None:
+        """Let the group write to the folders that we made; an operator's own volumes stay as they are."""
+        for mount in self._to_own:
+            if not mount.read_only and self.owned.get(mount.volume) != FOLDER_OWNER:
+                folder = folder_archive(mount.path, FOLDER_OWNER, FOLDER_MODE)
+                await self.docker("put_archive", container, "/", folder)
+                self.owned[mount.volume] = FOLDER_OWNER
 
     async def _account(self, container: str) -> Account:
         image = self._image["Id"]
         if image not in self.accounts:
             chunks, _ = await self.docker("get_archive", container, "/etc/passwd")
             user = self._image["Config"]["User"] or "0"
-            self.accounts[image] = find_account(user, single_file(b"".join(chunks)))
+            try:
+                self.accounts[image] = find_account(user, single_file(b"".join(chunks)))
+            except ValueError as error:
+                raise UnfitImage(str(error)) from error
         return self.accounts[image]
+
+    # -- profiles and folders
+
+    @property
+    def _groups(self) -> list[str]:
+        """The groups of whose server it is, whoever starts it; the directory was asked just now."""
+        return [group.name for group in self.user.groups]
+
+    async def get_options_form(self) -> str:
+        """The cards; empty where there is nothing to choose."""
+        return cards(self.settings, self._groups, (self.orm_spawner.user_options or {}).get("profile"))
+
+    def _take_choice(self) -> None:
+        """Apply profile and folders. Raises NotStarted for a choice that is not theirs, or no longer."""
+        launch = plan_launch(self.settings, self._groups, self.user_options)
+        if isinstance(launch, NotOffered):
+            # Or it would be the choice of last time, and be refused for ever where nobody is asked.
+            self.orm_spawner.user_options = None
+            self.db.commit()
+            raise NotStarted(launch.words, reason="not-offered", status_code=403)
+        self.image, self.environment = launch.image, dict(launch.environment)
+        self.mem_limit, self.mem_guarantee, self.cpu_limit = launch.memory, launch.promise, launch.cpu
+        self.volumes = {self.HOME: self.settings.servers.home_mount, **launch.volumes}
+        self.extra_host_config = {**self.extra_host_config, **launch.host_config}
+        self._mounts = launch.mounts
+
+    def get_state(self) -> dict:
+        """With what was promised: a restarted hub must still count it."""
+        return super().get_state() | {"promise": self.mem_guarantee}
+
+    def load_state(self, state: dict) -> None:
+        """What `get_state` kept."""
+        super().load_state(state)
+        self.mem_guarantee = state.get("promise", self.mem_guarantee)
 
     # -- the queue, and who watches it
 
@@ -260,22 +335,52 @@ class ServerSpawner(DockerSpawner):
 
     # -- why not
 
-    async def _explained(self, error: Exception, seconds: float) -> SpawnException:
-        """Keep the evidence, and say the cause in a sentence."""
+    async def _explained(self, error: Exception, seconds: float) -> NotStarted:
+        """Keep the evidence, and say the cause in a sentence. What is left of a dead container goes."""
         seen = await self._evidence(error, seconds)
         cause, reference = diagnose(seen), secrets.token_hex(4)
-        Failures(Path(self.failures_folder), self.keep_failures).record(
-            reference, self.user.name, self.name, cause, seen
-        )
+        try:
+            Failures(Path(self.failures_folder), self.keep_failures).record(
+                reference, self.user.name, self.name, cause, seen
+            )
+        except OSError as unwritten:
+            self.log.error("The start [%s] that failed could not be recorded: %s", reference, unwritten)
+        else:
+            await self._remove_dead("created", "exited", "dead")
         self.log.error("Start of %s failed [%s]: %s; %s", self._log_name, reference, cause.kind, cause.fix)
         words = f"{cause.words} Reference: {reference}"
-        return SpawnException(words, reason=cause.kind, status_code=500, log_message=f"{cause.kind} [{reference}]")
+        return NotStarted(words, reason=cause.kind, status_code=500, log_message=f"{cause.kind} [{reference}]")
+
+    async def get_url(self) -> str:
+        """Where a running server is: a hub that is killed while it starts has never heard."""
+        try:
+            found = await self.get_object()
+        except (docker.errors.DockerException, requests.RequestException):
+            found = None
+        networks = found["NetworkSettings"]["Networks"] if found else {}
+        ip = networks.get(self.network_name, {}).get("IPAddress")
+        return f"http://{ip}:{self.port}{self.server.base_url}" if ip else await super().get_url()
+
+    async def run_post_stop_hook(self):
+        """JupyterHub stops only what runs, but a hub killed between create and start leaves a container behind."""
+        await self._remove_dead("created")
+        await maybe_future(super().run_post_stop_hook())
+
+    async def _remove_dead(self, *states: str) -> None:
+        try:
+            found = await self.get_object()
+            if found and found["State"]["Status"] in states:
+                await self.remove_object()
+                self.object_id = ""
+        except (NotOurs, docker.errors.DockerException, requests.RequestException) as error:
+            self.log.warning("The container of %s cannot be removed: %s", self._log_name, error)
 
     async def _evidence(self, error: Exception, seconds: float) -> Evidence:
-        command = " ".join([*self.cmd, *self.get_args()]) if self.cmd else "the image's own"
+        command = " ".join([*(self.cmd or self._image.get("Config", {}).get("Cmd") or ()), *self.get_args()])
         mounts = tuple(f"{source}:{target['bind']}" for source, target in self.volume_binds.items())
         missing = isinstance(error, docker.errors.ImageNotFound)
-        said = str(error) if isinstance(error, docker.errors.DockerException | requests.RequestException) else ""
+        told = isinstance(error, UnfitImage | docker.errors.DockerException | requests.RequestException)
+        said = str(error) if told else ""
         state, log = {}, ()
         if self.object_id and not missing:
             try:

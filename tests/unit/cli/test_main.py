@@ -315,6 +315,23 @@ def test_show_tells_every_value_whole_and_where_it_comes_from(onehub, folder, mo
     } <= set(rows)
 
 
+def test_show_lists_what_profiles_and_folders_say(onehub, folder):
+    toml = (
+        "[[profile]]\nname = 'GPU'\nmemory = '16G'\ngpus = ['0']\nenvironment = { A = 'b' }\n"
+        "volumes = [{ volume = 'data', mount = '/srv/data' }]\n[[folder]]\nname = 'team'\nwriters = ['A', 'B']\n"
+    )
+    lay_out(folder, {"onehub.toml": toml})
+    rows = [tuple(re.split(r"\s{2,}", line.strip())) for line in onehub("config", "show").out.splitlines()]
+    assert [row for row in rows if row[0].startswith(("profile", "folder"))] == [
+        ("profile 'GPU': memory", "16G", "onehub.toml"),
+        ("profile 'GPU': gpus", "0", "onehub.toml"),
+        ("profile 'GPU': environment", "A=b", "onehub.toml"),
+        ("profile 'GPU': volumes", "volume=data mount=/srv/data read_only=True", "onehub.toml"),
+        ("folder 'team': writers", "A, B", "onehub.toml"),
+        ("folder 'team': everybody", "nothing", "onehub.toml"),
+    ]
+
+
 def test_show_never_tells_the_password(onehub, folder):
     assert "hunter2" not in onehub("config", "show").out
     values = json.loads(onehub("config", "show", "--json").out)
@@ -332,7 +349,7 @@ def test_show_never_tells_the_password(onehub, folder):
 def test_the_schema_offers_what_the_toml_may_set(onehub):
     schema = json.loads(onehub("config", "schema").out)
     sections = {
-        name: schema["$defs"][reference["$ref"].removeprefix("#/$defs/")]
+        name: schema["$defs"][reference.get("items", reference)["$ref"].removeprefix("#/$defs/")]
         for name, reference in schema["properties"].items()
     }
     assert schema["additionalProperties"] is False
@@ -342,5 +359,7 @@ def test_the_schema_offers_what_the_toml_may_set(onehub):
     assert "people" not in sections["access"]["properties"]
     memory = sections["limits"]["properties"]["memory"]
     assert (memory["type"], memory["default"]) == ("string", "2G")
+    assert schema["properties"]["profile"]["type"] == "array"
+    assert sections["profile"]["required"] == ["name"]
     assert re.search(memory["pattern"], "8G")
     assert not re.search(memory["pattern"], "8Q")

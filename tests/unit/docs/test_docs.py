@@ -99,8 +99,7 @@ def test_every_setting_exists(page):
     for span in spans(page):
         match = re.match(r"([a-z]+)\.([a-z_]+)\b(?!\.)", span)
         if match and match[1] in Settings.model_fields and match[2] not in ("py", "env"):
-            model = Settings.model_fields[match[1]].annotation
-            assert match[2] in model.model_fields, span
+            assert match[2] in Settings.tables()[match[1]].model_fields, span
 
 
 @each_page
@@ -114,7 +113,8 @@ def test_toml_examples_are_good_settings():
     for page in PAGES:
         for block in re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
             for section, table in tomllib.loads(block).items():
-                Settings.model_fields[section].annotation.model_validate(table)
+                for entry in table if section in sources.ARRAYS else [table]:
+                    Settings.tables()[section].model_validate(entry)
 
 
 def test_the_example_shows_every_key_of_onehub_toml():
@@ -127,7 +127,17 @@ def test_the_example_shows_every_key_of_onehub_toml():
     elsewhere = {*sources.ELSEWHERE, *sources.AD_VARIABLES.values()}
     every = {
         f"{section}.{key}"
-        for section, field in Settings.model_fields.items()
-        for key in field.annotation.model_fields
+        for section, table in Settings.tables().items()
+        if section not in sources.ARRAYS
+        for key in table.model_fields
     }
     assert shown == every - elsewhere
+
+
+def test_the_example_shows_every_key_of_profiles_and_folders():
+    example = (ROOT / "onehub.toml.example").read_text(encoding="utf-8")
+    uncommented = tomllib.loads(re.sub(r"^#(?=[a-z\[])", "", example, flags=re.MULTILINE))
+    assert Settings.model_validate(uncommented).profile[0].default
+    for array in sources.ARRAYS:
+        shown = {key for entry in uncommented[array] for key in entry}
+        assert shown == set(Settings.tables()[array].model_fields)

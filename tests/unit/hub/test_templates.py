@@ -42,3 +42,11 @@ def test_the_home_page_warns_of_a_password_that_expires_and_names_the_page_for_i
     assert "Your password expires in 5 days." in told
     assert '<a href="https://pw.example">Set a new one</a>' in told
     assert "https://pw.example" not in page("home.html", user=somebody(""), password_help="https://pw.example")
+
+
+def test_the_page_for_choosing_a_server_is_theirs_with_our_cards(page):
+    form = "<fieldset>cards</fieldset>"
+    told = page("spawn.html", user=somebody(""), for_user=somebody(""), spawner_options_form=form, url="/hub/spawn")
+    assert form in told
+    assert ".onehub-profile" in told
+    assert "<h1>Start a server</h1>" in told
