@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 ONEHUB := .venv/bin/onehub
 
-.PHONY: help demo build notebook_image up down status doctor check lint unit test bench bench-directory bench-spawn format lock clean
+.PHONY: help demo build notebook_image up down status doctor check lint unit test bench bench-directory bench-spawn bench-front-door format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z_-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,12 +50,16 @@ bench: .venv/dev demo ## measure, beside the alternative; needs the images
 	@.venv/bin/python bench/routes.py
 	@.venv/bin/python bench/directory.py
 	@.venv/bin/python bench/spawn.py
+	@.venv/bin/python bench/front_door.py
 
 bench-directory: .venv/dev demo ## measure sign-in, beside ldapauthenticator
 	@.venv/bin/python bench/directory.py
 
 bench-spawn: .venv/dev demo ## measure starting and stopping servers, beside jupyterhub-deploy-docker
 	@.venv/bin/python bench/spawn.py
+
+bench-front-door: .venv/dev demo ## measure Apache httpd and the proxy, beside configurable-http-proxy
+	@.venv/bin/python bench/front_door.py
 
 format: .venv/dev ## format the code
 	@.venv/bin/ruff format --quiet .

@@ -23,11 +23,12 @@ _ADD_ROUTES = """
 import asyncio, json, sys, time
 from jupyterhub_traefik_proxy.fileprovider import TraefikFileProviderProxy
 from traitlets.config import Config
+from onehub.core.settings import Settings
 from onehub.hub import configure, routes
 
 def ours():
     c = Config()
-    configure._configure_proxy(c, "secret")
+    configure._configure_proxy(c, "secret", Settings())
     return routes.RoutesProxy(config=c)
 
 def stock():

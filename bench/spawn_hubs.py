@@ -92,19 +92,21 @@ def _build_notebooks() -> None:
     """The same packages for both: ours from our context, stock's with nothing left out."""
     contexts = assets.contexts(Settings(), _ROOT)
     ours = contexts["notebook"].files
-    _build(_OUR_BASE, ours, FLAVOUR="minimal")
+    build(_OUR_BASE, ours, FLAVOUR="minimal")
     bundle = dict(ours)["ca-certificates.crt"]
     packages = dict(ours)["requirements-minimal.txt"]
-    _build(STOCK_NOTEBOOK, (*_files("notebook"), ("ours.txt", packages), ("ca-certificates.crt", bundle)))
+    build(STOCK_NOTEBOOK, (*files_of(_STOCK / "notebook"), ("ours.txt", packages), ("ca-certificates.crt", bundle)))
     libraries = dict(contexts["hub"].files)["requirements.txt"]
-    _build(_STOCK_HUB, (*_files("hub"), ("requirements.txt", libraries), ("ca-certificates.crt", bundle)))
+    build(_STOCK_HUB, (*files_of(_STOCK / "hub"), ("requirements.txt", libraries), ("ca-certificates.crt", bundle)))
 
 
-def _files(folder: str) -> tuple[tuple[str, Path], ...]:
-    return tuple((path.name, path) for path in sorted((_STOCK / folder).iterdir()) if path.is_file())
+def files_of(folder: Path) -> tuple[tuple[str, Path], ...]:
+    """What a build context takes from a folder."""
+    return tuple((path.name, path) for path in sorted(folder.iterdir()) if path.is_file())
 
 
-def _build(tag: str, files: tuple[tuple[str, Path], ...], **args: str) -> None:
+def build(tag: str, files: tuple[tuple[str, Path], ...], **args: str) -> None:
+    """An image on our base, from these files."""
     forward = tuple(name for name in _PROXIES if os.environ.get(name))
     step = BuildImage(tag, files, (("BASE_IMAGE", BASE_IMAGE), *args.items()), ((LABEL, "image"),), "", forward)
     with tempfile.TemporaryDirectory(prefix="onehub-bench-") as folder:

@@ -177,6 +177,8 @@ def _homes() -> dict[str, str]:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
+    if "$ref" in schema:
+        return "table"
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
     if "examples" in schema:

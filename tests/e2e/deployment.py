@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ONEHUB = Path(sys.executable).with_name("onehub")
@@ -41,6 +41,8 @@ class TestDeployment:
     directory: Path
     project: str
     port: int
+    https_port: int = field(default_factory=lambda: free_port())
+    http_port: int = field(default_factory=lambda: free_port())
 
     @classmethod
     def create(cls, directory: Path, project: str) -> TestDeployment:
@@ -52,6 +54,8 @@ class TestDeployment:
             "COMPOSE_PROJECT_NAME": project,
             "HUB_CONTAINER_NAME": project,
             "HUB_PORT": str(deployment.port),
+            "HTTPS_PORT": str(deployment.https_port),
+            "HTTP_PORT": str(deployment.http_port),
             "DOCKER_NETWORK_NAME": f"{project}-network",
             "DATA_VOLUME_HOST": f"{project}-data",
             "LOCAL_NOTEBOOK_IMAGE": "jupyterhub-user",
@@ -101,7 +105,7 @@ class TestDeployment:
     def logs(self) -> str:
         return "\n".join(
             f"--- {name}\n{done.stdout}{done.stderr}"
-            for name in (self.hub, f"{self.hub}-proxy", f"{self.hub}-directory")
+            for name in (self.hub, f"{self.hub}-proxy", f"{self.hub}-directory", f"{self.hub}-httpd")
             for done in [run("docker", "logs", "--tail", "200", name, check=False)]
         )
 

@@ -21,6 +21,7 @@ from .person import Person, wait_until
 
 _GOOD = "localhost/onehub/notebook-minimal:0.1.0"
 _TELL = "Please tell the people who run this service."
+_MEANWHILE = f"{_TELL} Until then, a rescue server gets you to your files."
 _SLOW = 'CMD ["sh", "-c", "sleep 3; exec jupyterhub-singleuser \\"$@\\"", "slow"]'
 _EATER = (
     "import sys; sys.stderr.write('about to grow'); sys.stderr.flush(); x = [bytearray(1 << 24) for _ in range(99)]"
@@ -131,7 +132,7 @@ def test_nobody_failed_yet(deployment):
 
 def test_the_image_is_missing(deployment, alice, image):
     run("docker", "image", "rm", _image(deployment))
-    seen = recorded(deployment, alice.fails(), f"The server image is not installed. {_TELL}", "image-missing")
+    seen = recorded(deployment, alice.fails(), f"The server image is not installed. {_MEANWHILE}", "image-missing")
     assert (seen["missing"], seen["exit_code"], seen["log"]) == (True, None, [])
     page = alice.person.client.get("/hub/spawn-pending/alice")
     assert page.status_code == 500
@@ -149,7 +150,7 @@ def test_the_image_is_missing(deployment, alice, image):
 )
 def test_the_image_has_no_singleuser(deployment, alice, image, base, line, exit_code):
     image(line, base=base)
-    words = f"The image has no JupyterHub server in it. {_TELL}"
+    words = f"The image has no JupyterHub server in it. {_MEANWHILE}"
     seen = recorded(deployment, alice.fails(), words, "no-jupyterhub-singleuser")
     assert seen["exit_code"] == exit_code
 
@@ -157,7 +158,7 @@ def test_the_image_has_no_singleuser(deployment, alice, image, base, line, exit_
 def test_the_container_ends_at_once(deployment, alice, image):
     image('CMD ["sh", "-c", "echo the licence server is down; exit 3"]')
     last = "the licence server is down"
-    words = f"The server ended while it started, with exit code 3 and these last words: {last} – {_TELL}"
+    words = f"The server ended while it started, with exit code 3 and these last words: {last} – {_MEANWHILE}"
     seen = recorded(deployment, alice.fails(), words, "exited")
     assert (seen["exit_code"], seen["oom_killed"], seen["log"]) == (3, False, ["the licence server is down"])
     shown = deployment.onehub("why", "Alice").stdout
@@ -198,7 +199,7 @@ def test_the_home_is_full(deployment, alice, image):
     )
     try:
         wait_until(lambda: run("docker", "logs", filler).stdout == "full\n", "the home is full")
-        words = "Your home is full, so the server cannot write. Please tell the people who run this service."
+        words = "Your home is full, so the server cannot write. A rescue server lets you delete what you do not need."
         seen = recorded(deployment, alice.fails(), words, "home-full")
         assert seen["exit_code"] == 1
     finally:
@@ -219,7 +220,7 @@ def test_the_jupyterhub_in_the_image_is_too_old(deployment, alice, image, tmp_pa
     seen = recorded(
         deployment,
         alice.fails(),
-        f"The JupyterHub in the image is of a version that does not fit. {_TELL}",
+        f"The JupyterHub in the image is of a version that does not fit. {_MEANWHILE}",
         "version-mismatch",
     )
     assert seen["exit_code"] == 1

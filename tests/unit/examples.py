@@ -68,12 +68,11 @@ def make_container(service: str, **changes: Any) -> Container:
 
 def make_host(settings: Settings = OWN, **changes: Any) -> Facts:
     """A host on which everything is built and up."""
-    services = names.DEMO_SERVICES if settings.is_demo else names.SERVICES
-    tags = {"hub": names.HUB_IMAGE, "proxy": names.PROXY_IMAGE, "directory": names.DIRECTORY_IMAGE}
+    services = settings.services
     values = {
         "engine": "28.0.1",
         "compose": Compose(("docker", "compose"), "2.30.0"),
-        "images": {tags[service]: Image(f"{service}-1") for service in services}
+        "images": {names.SERVICE_IMAGES[service]: Image(f"{service}-1") for service in services}
         | {settings.servers.image: Image("user-1")},
         "networks": frozenset({settings.names.network}),
         "volumes": frozenset({settings.names.data_volume}),

@@ -31,8 +31,9 @@ def default_of(variable: str) -> str:
 
 
 def test_compose_has_the_services_that_we_know():
-    assert set(SERVICES) == set(names.DEMO_SERVICES)
-    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["demo"]} == {"directory"}
+    assert set(SERVICES) == set(names.EVERY_SERVICE)
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {service: [profile] for service, profile in names.PROFILES.items()}
 
 
 @each_service
@@ -64,7 +65,10 @@ def test_containers_are_called_after_the_hubs(service):
 def test_only_the_proxy_has_a_port_and_only_on_this_host():
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports == {"proxy": ["127.0.0.1:${HUB_PORT:-8000}:8000"]}
-    assert not any("network_mode" in service or service.get("privileged") for service in SERVICES.values())
+    assert not any(service.get("privileged") for service in SERVICES.values())
+    # The front door stands in the host's network, like an Apache httpd of the host's own.
+    assert {name for name, service in SERVICES.items() if "network_mode" in service} == {"httpd"}
+    assert SERVICES["httpd"]["network_mode"] == "host"
 
 
 def test_compose_can_remove_neither_the_network_nor_the_data():

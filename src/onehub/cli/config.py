@@ -60,9 +60,10 @@ def schema() -> None:
 def _add_entry(table: Table, array: str, entry: dict[str, Any]) -> None:
     """A row for each key of a profile or folder that is set."""
     for name, value in entry.items():
-        if name != "name" and value:
+        said = {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+        if name != "name" and said:
             key = f"{array} {entry['name']!r}: {name}"
-            table.add_row(escape(key), escape(_spell(value)), sources.TOML)
+            table.add_row(escape(key), escape(_spell(said)), sources.TOML)
 
 
 def _spell(value: Any) -> str:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from onehub.core import images, names, sources
+from onehub.core.front import SELF_SIGNED_CA
 from onehub.core.lifecycle import (
     DEMO_PEOPLE_FILE,
     plan_demo_files,
@@ -64,7 +65,8 @@ def demo(deployment: Deployment, dry_run: bool) -> None:
         if dry_run and plan:
             talk.print("the services are planned once these are done")
             return
-        start = plan_up(settings, deployment.facts(settings))
+        facts = deployment.facts(settings)
+        start = deployment.site(settings, facts) + plan_up(settings, facts)
         deployment.apply(start, dry_run=dry_run)
     if not dry_run:
         _show_result(deployment, settings)
@@ -75,6 +77,11 @@ def _show_result(deployment: Deployment, settings: Settings) -> None:
     table = Table("name", "password", "who", box=None, pad_edge=False)
     for name, _, password in (line.partition(" ") for line in lines if line.strip()):
         table.add_row(escape(name), escape(password), _WHO.get(name, ""))
-    data.print(f"\nThe hub is up:  http://127.0.0.1:{settings.names.port}\n")
+    data.print(f"\nThe hub is up:  {settings.address}\n")
+    if settings.site.certificate == "self-signed":
+        copy = f"docker cp {settings.names.hub_container}-httpd:{SELF_SIGNED_CA} onehub-ca.pem"
+        data.print("Your browser will warn of the certificate, which this demo made for itself. To trust its CA:")
+        data.print(f"  {copy}")
+        data.print(f"Without TLS, from this host alone:  http://127.0.0.1:{settings.names.port}\n")
     data.print(table)
     data.print("\nNext: sign in as alice, or `make status`; `make down` stops it and keeps all work.")

@@ -12,6 +12,8 @@ import click
 
 from onehub.core.errors import HostNotReady, Problem, SettingsError
 from onehub.core.facts import Context, Facts
+from onehub.core.front import SITE_FILE
+from onehub.core.lifecycle import plan_site
 from onehub.core.plan import Plan
 from onehub.core.settings import Settings, inspect, load
 from onehub.host import assets
@@ -60,6 +62,11 @@ class Deployment:
         if facts.engine is None:
             raise HostNotReady("Docker does not answer", "`systemctl start docker`, or `make demo` installs it")
         return facts
+
+    def site(self, settings: Settings, facts: Facts) -> Plan:
+        """The file that the `httpd` service reads, if it is not as it should be."""
+        kept = self.directory / SITE_FILE
+        return plan_site(self.directory, settings, kept.read_text(encoding="utf-8") if kept.exists() else "", facts)
 
     def contexts(self, settings: Settings) -> dict[str, Context]:
         """What the images are built from."""

@@ -16,9 +16,12 @@ from .build import build
 from .completion import completion
 from .config import config
 from .console import show_error, talk
+from .cull import cull
 from .demo import demo
 from .deployment import Deployment
 from .doctor import doctor
+from .httpd import httpd
+from .images import images
 from .init import init
 from .logs import logs
 from .status import status
@@ -45,7 +48,7 @@ def cli(context: click.Context, directory: Path) -> None:
 
 
 for command in (
-    *(init, doctor, build, up, down, demo, status, logs, why),
+    *(init, doctor, build, images, up, down, demo, status, logs, why, cull, httpd),
     *(directory.group, access.group, config, completion),
 ):
     cli.add_command(command)

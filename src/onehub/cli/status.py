@@ -8,7 +8,8 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from onehub.core import names
+from onehub.core.doorstep import certificate_findings
+from onehub.host.doorstep import served
 
 from .console import data, show_json
 from .deployment import Deployment, json_option, pass_deployment
@@ -25,7 +26,7 @@ def status(deployment: Deployment, as_json: bool) -> None:
     if as_json:
         show_json(
             {
-                "address": f"http://127.0.0.1:{settings.names.port}",
+                "address": settings.address.rstrip("/"),
                 "services": {name: dataclasses.asdict(service) for name, service in facts.services.items()},
                 "servers": [dataclasses.asdict(server) for server in facts.servers],
                 "settings_current": current if facts.hub_digest else None,
@@ -34,15 +35,18 @@ def status(deployment: Deployment, as_json: bool) -> None:
         )
         return
     data.print(f"deployment {settings.names.project} in {escape(str(deployment.directory))}")
-    data.print(f"address    http://127.0.0.1:{settings.names.port}\n")
+    data.print(f"address    {settings.address}\n")
     table = Table("service", "state", "container", box=None, pad_edge=False)
-    for name in names.DEMO_SERVICES if settings.is_demo else names.SERVICES:
+    for name in settings.services:
         service = facts.services.get(name)
         table.add_row(name, service.condition if service else "down", service.name if service else "")
     data.print(table)
     if settings.directory.insecure:
         where = escape(settings.directory.server)
         data.print(f"\nwarning: passwords travel to {where} without encryption (directory.insecure in onehub.toml)")
+    for finding in certificate_findings(settings.site, served(settings)):
+        if finding.level != "ok":
+            data.print(f"\n{finding.level}: {escape(finding.message)}; {escape(finding.fix)}")
     data.print(f"\nservers: {len(facts.servers) or 'none'}")
     for server in facts.servers:
         data.print(escape(f"  {server.person}  {server.state}  {server.container}"))

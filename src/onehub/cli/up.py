@@ -9,12 +9,14 @@ import click
 from rich.markup import escape
 
 from onehub.core import names, sources
+from onehub.core.catalogue import catalogue
 from onehub.core.errors import HostNotReady
 from onehub.core.facts import Facts
 from onehub.core.lifecycle import LOOKUP_PASSWORD, plan_down, plan_exported, plan_up
 from onehub.core.rehearsal import require_groups
 from onehub.core.settings import Settings
 from onehub.host.rehearsal import rehearse
+from onehub.host.trials import kept_trials
 
 from .console import talk
 from .deployment import Deployment, dry_run_option, pass_deployment
@@ -35,13 +37,18 @@ def up(deployment: Deployment, dry_run: bool) -> None:
             kept.read_text(encoding="utf-8") if kept.exists() else "",
         )
         facts = deployment.facts(settings)
-        plan += plan_up(settings, facts)
+        plan += deployment.site(settings, facts) + plan_up(settings, facts)
         _require_groups(deployment, settings, facts)
         deployment.apply(plan, dry_run=dry_run)
     if not dry_run:
         talk.print("the hub is up" if plan else "the hub is up already; nothing to do")
         _warn_of_directory(deployment, settings)
-        talk.print(f"  http://127.0.0.1:{settings.names.port} (for Apache httpd on this host)")
+        _warn_of_images(deployment, settings)
+        talk.print(f"  {settings.address}")
+        if settings.site.certificate:
+            talk.print(f"  http://127.0.0.1:{settings.names.port} (behind it; on this host alone)")
+        elif settings.address.startswith("https:"):
+            talk.print(f"  http://127.0.0.1:{settings.names.port} (for Apache httpd on this host: `onehub httpd`)")
 
 
 def _require_groups(deployment: Deployment, settings: Settings, facts: Facts) -> None:
@@ -62,6 +69,14 @@ def _warn_of_directory(deployment: Deployment, settings: Settings) -> None:
         answer = str(error)
     if answer:
         talk.print(f"[yellow]warning:[/] nobody can sign in: {escape(answer)}\n  `onehub doctor` says more")
+
+
+def _warn_of_images(deployment: Deployment, settings: Settings) -> None:
+    """Of profiles, too: what nobody could start."""
+    for entry in catalogue(settings, deployment.facts(settings).images, kept_trials(deployment.directory)):
+        if entry.obstacle:
+            users = escape(", ".join(entry.used_by))
+            talk.print(f"[yellow]warning:[/] not offered: {users}; {escape(entry.obstacle)}\n  `onehub images list`")
 
 
 @click.command()

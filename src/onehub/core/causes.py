@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from .names import RESCUE_IMAGE
+
 _KILLED = (137, 143)
 """By SIGKILL and SIGTERM."""
 _NOT_FOUND = (126, 127)
@@ -16,7 +18,8 @@ _LONGEST_LINE = 200
 class Evidence:
     """What was seen of a start that failed. `exit_code` is None while the container runs or where there is none.
 
-    `error` is Docker's own message, `log` the container's last lines, `missing` an image that is not here.
+    `error` is Docker's own message, `log` the container's last lines, `missing` an image that is not here, and
+    `pull` what was said of the attempt to have it.
     """
 
     image: str = ""
@@ -28,6 +31,7 @@ class Evidence:
     log: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     seconds: float = 0.0
+    pull: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,12 @@ class _Sign:
     cause: Cause = field(repr=False)
 
 
+_RESCUE = "Until then, a rescue server gets you to your files."
+
 HOME_FULL = Cause(
     "home-full",
-    "Your home is full, so the server cannot write. Please tell the people who run this service.",
-    "make room in the home: `docker run --rm -it -v VOLUME:/home debian:trixie-slim` (the record names the volume)",
+    "Your home is full, so the server cannot write. A rescue server lets you delete what you do not need.",
+    "the person makes room in a rescue server; or give the home's volume more room (the record names it)",
 )
 OUT_OF_MEMORY = Cause(
     "out-of-memory",
@@ -57,13 +63,13 @@ OUT_OF_MEMORY = Cause(
 )
 NO_SINGLEUSER = Cause(
     "no-jupyterhub-singleuser",
-    "The image has no JupyterHub server in it. Please tell the people who run this service.",
+    f"The image has no JupyterHub server in it. Please tell the people who run this service. {_RESCUE}",
     "`make notebook_image` puts one into any image; or correct DOCKER_SPAWN_CMD in .env",
 )
 IMAGE_MISSING = Cause(
     "image-missing",
-    "The server image is not installed. Please tell the people who run this service.",
-    "`make notebook_image` builds or pulls it",
+    f"The server image is not installed. Please tell the people who run this service. {_RESCUE}",
+    "`make notebook_image` builds the one for all; `onehub images list` says what is missing",
 )
 HUB_OUT_OF_REACH = Cause(
     "hub-out-of-reach",
@@ -72,7 +78,8 @@ HUB_OUT_OF_REACH = Cause(
 )
 VERSION_MISMATCH = Cause(
     "version-mismatch",
-    "The JupyterHub in the image is of a version that does not fit. Please tell the people who run this service.",
+    "The JupyterHub in the image is of a version that does not fit. Please tell the people who run this service. "
+    f"{_RESCUE}",
     "`make notebook_image` installs the hub's version",
 )
 KILLED = Cause(
@@ -90,7 +97,7 @@ SILENT = Cause(
 )
 EXITED = Cause(
     "exited",
-    "The server ended while it started. Please tell the people who run this service.",
+    f"The server ended while it started. Please tell the people who run this service. {_RESCUE}",
     "the record has its last lines",
 )
 
@@ -124,7 +131,7 @@ _NO_COMMAND = re.compile(r'exec: "[^"]*": ')
 def diagnose(seen: Evidence) -> Cause:
     """The likeliest cause; certain signs first."""
     if seen.missing:
-        return IMAGE_MISSING
+        return _not_pulled(seen) if seen.pull else _missing(seen.image)
     if seen.oom_killed:
         return OUT_OF_MEMORY
     text = "\n".join(seen.log)
@@ -141,6 +148,21 @@ def diagnose(seen: Evidence) -> Cause:
     return KILLED if seen.exit_code in _KILLED else _exited(seen)
 
 
+def _missing(image: str) -> Cause:
+    if image != RESCUE_IMAGE:
+        return IMAGE_MISSING
+    words = "The image of the rescue server is not installed. Please tell the people who run this service."
+    return replace(IMAGE_MISSING, words=words, fix="`make build` builds it")
+
+
+def _not_pulled(seen: Evidence) -> Cause:
+    """With the registry's own words."""
+    failed = f"The server image {seen.image} could not be had: {_printable(seen.pull)}"
+    words = f"{failed} – Please tell the people who run this service. {_RESCUE}"
+    fix = f"`onehub images pull {seen.image}`, with this host's docker login"
+    return replace(IMAGE_MISSING, words=words, fix=fix)
+
+
 def _names_the_server(text: str, command: str) -> bool:
     """Whether it is the server that was not found, and not something else that a start script wants."""
     return "jupyterhub-singleuser" in text or f"exec {command.partition(' ')[0]} failed" in text
@@ -149,7 +171,11 @@ def _names_the_server(text: str, command: str) -> bool:
 def _exited(seen: Evidence) -> Cause:
     """With what the image says itself, which nobody else can put better."""
     last = next((line.strip() for line in reversed(seen.log) if line.strip()), "")
-    shown = "".join(letter if letter.isprintable() else " " for letter in last)
+    shown = _printable(last)
     ended = f"The server ended while it started, with exit code {seen.exit_code}"
-    said = f" and these last words: {shown[:_LONGEST_LINE]}" if shown else " and without a word"
-    return replace(EXITED, words=f"{ended}{said} – Please tell the people who run this service.")
+    said = f" and these last words: {shown}" if shown else " and without a word"
+    return replace(EXITED, words=f"{ended}{said} – Please tell the people who run this service. {_RESCUE}")
+
+
+def _printable(line: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in line)[:_LONGEST_LINE]

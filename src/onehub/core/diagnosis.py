@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from . import names
+from .catalogue import catalogue
 from .facts import Facts
 from .quantities import format_size
+from .references import may_be_pulled
 from .rehearsal import CONNECT, DNS, LOOKUP, RULE, SETTINGS, TLS, Rehearsal, Stage
 from .settings import Settings
+from .trials import Trials
 
 Level = Literal["ok", "warning", "problem"]
 
@@ -46,6 +49,7 @@ class Checkup:
     """What asking the directory from where the hub runs gave."""
     image_version: str | None
     """`jupyterhub-singleuser --version` of the servers' image, None if that could not be run."""
+    trials: Trials = field(default_factory=dict)
 
 
 def examine(settings: Settings, facts: Facts, checkup: Checkup) -> tuple[Finding, ...]:
@@ -53,6 +57,7 @@ def examine(settings: Settings, facts: Facts, checkup: Checkup) -> tuple[Finding
     return (
         *_engine(facts),
         *_images(settings, facts, checkup),
+        *_catalogue(settings, facts, checkup.trials),
         *_services(settings, facts),
         *_machine(settings, facts, checkup),
         *_directory(settings, checkup.rehearsal),
@@ -82,14 +87,17 @@ def _engine(facts: Facts) -> Iterable[Finding]:
 
 
 def _images(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Finding]:
-    services = [names.HUB_IMAGE, names.PROXY_IMAGE, *([names.DIRECTORY_IMAGE] if settings.is_demo else [])]
+    services = [names.SERVICE_IMAGES[service] for service in settings.services]
     missing = [image for image in services if image not in facts.images]
     if missing:
         yield Finding("images", "problem", f"not on this host: {', '.join(missing)}", "make build")
     else:
         yield Finding("images", "ok", "hub and proxy are on this host")
     wanted, image = names.JUPYTERHUB_VERSION, settings.servers.image
-    if image not in facts.images:
+    if image not in facts.images and may_be_pulled(image):
+        message = f"{image} is not on this host; it is pulled when somebody needs it"
+        yield Finding("server image", "warning", message, f"onehub images pull {image}")
+    elif image not in facts.images:
         yield Finding("server image", "problem", f"{image} is not on this host", "make notebook_image")
     elif checkup.image_version is None:
         yield Finding(
@@ -105,9 +113,29 @@ def _images(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Find
         yield Finding("server image", "ok", f"{image} with JupyterHub {checkup.image_version}, the hub's version")
 
 
+def _catalogue(settings: Settings, facts: Facts, trials: Trials) -> Iterable[Finding]:
+    """The images of profiles, and every trial."""
+    entries = catalogue(settings, facts.images, trials)
+    for entry in entries:
+        if entry.here is None and entry.image != settings.servers.image:
+            fix = "onehub images list"
+            if may_be_pulled(entry.image):
+                message = f"{entry.image} is not on this host; it is pulled when somebody needs it"
+                yield Finding("profile image", "warning", message, f"onehub images pull {entry.image}")
+            else:
+                users = ", ".join(entry.used_by)
+                message = f"{entry.image} is not on this host, so it is not offered ({users})"
+                yield Finding("profile image", "problem", message, fix)
+        elif entry.here and entry.trial and not entry.trial.passed:
+            message = f"{entry.image} is not offered: {entry.trial.problem}"
+            yield Finding("trial", "problem", message, f"onehub images check {entry.image}, once it is mended")
+    untried = [entry.image for entry in entries if entry.here and not entry.trial]
+    if untried:
+        yield Finding("trial", "ok", f"not tried yet: {', '.join(untried)}", "onehub images check")
+
+
 def _services(settings: Settings, facts: Facts) -> Iterable[Finding]:
-    expected = names.DEMO_SERVICES if settings.is_demo else names.SERVICES
-    for service in expected:
+    for service in settings.services:
         container = facts.services.get(service)
         if container is None:
             yield Finding(service, "warning", "is not up", "onehub up")
@@ -126,6 +154,9 @@ def _services(settings: Settings, facts: Facts) -> Iterable[Finding]:
     if facts.port_owner:
         message = f"{settings.names.port} on 127.0.0.1 is in use by {facts.port_owner}"
         yield Finding("port", "problem", message, "stop it, or set HUB_PORT in .env")
+    if facts.front_port_owner:
+        fix = "stop it, or set HTTPS_PORT and HTTP_PORT in .env"
+        yield Finding("front door", "problem", f"port {facts.front_port_owner}", fix)
 
 
 def _machine(settings: Settings, facts: Facts, checkup: Checkup) -> Iterable[Finding]:

@@ -17,11 +17,16 @@ class Compose:
 
 @dataclass(frozen=True)
 class Image:
-    """An image in the engine's store. `digest` is what the registry it came from calls its content, if any."""
+    """An image in the engine's store. `digest` is what the registry it came from calls its content, if any.
+
+    `size` is in bytes, `created` in seconds since 1970.
+    """
 
     id: str
     labels: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
+    size: int = 0
+    created: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,3 +88,5 @@ class Facts:
     hub_digest: str | None = None
     servers: tuple[Server, ...] = ()
     port_owner: str | None = None
+    front_port_owner: str | None = None
+    """Who holds a port that the `httpd` service wants, like `8443 is in use by another program`."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from . import names
+from . import names, trials
+from .catalogue import memory_of
 from .errors import HostNotReady
 from .facts import Context, Facts
-from .plan import BuildImage, Plan, Run, Step
+from .plan import Adopt, BuildImage, Plan, Run, Step
+from .references import candidate
 from .settings import Settings
 
 _BASE_TARBALL = "/var/cache/onehub-base.tar"
@@ -30,9 +32,7 @@ Contexts = Mapping[str, Context]
 
 def plan_services(settings: Settings, facts: Facts, contexts: Contexts) -> Plan:
     """The images of the services, the network and the data volume: the seed's `make build`."""
-    tags = {"hub": names.HUB_IMAGE, "proxy": names.PROXY_IMAGE}
-    if settings.is_demo:
-        tags["directory"] = names.DIRECTORY_IMAGE
+    tags = {service: names.SERVICE_IMAGES[service] for service in settings.services} | {"rescue": names.RESCUE_IMAGE}
     builds: list[Step] = []
     for folder, tag in tags.items():
         builds += _build(tag, contexts[folder], {}, facts, why=f"the {folder}'s image", kind=folder)
@@ -74,8 +74,11 @@ def plan_notebook(settings: Settings, facts: Facts, contexts: Contexts, flavour:
         steps += [*_base_if_needed(builds, facts), *builds]
     args = {"DOCKER_NOTEBOOK_IMAGE": base, "JUPYTERHUB_VERSION": settings.servers.jupyterhub_version}
     layer = Context(contexts["singleuser"].files, _digest(contexts["singleuser"].digest, digest))
-    why = "people's servers run this"
-    steps += _build(settings.servers.image, layer, args, facts, why=why, kind="singleuser", flavour=flavour)
+    image, why = settings.servers.image, "people's servers run this"
+    new = _build(image, layer, args, facts, why=why, kind="singleuser", flavour=flavour, as_name=candidate(image))
+    if new:
+        trial = trials.container(settings, memory_of(settings, image))
+        steps += [*new, Adopt(candidate(image), image, trial, "people get it if it passes its trial")]
     return tuple(steps)
 
 
@@ -105,7 +108,9 @@ def _build(
     why: str,
     kind: str,
     flavour: str = "",
+    as_name: str = "",
 ) -> list[Step]:
+    """Unless `tag` was built from the same; `as_name` is what the new one is called until somebody says otherwise."""
     inputs = _digest(context.digest, *(f"{name}={value}" for name, value in sorted(args.items())))
     current = facts.images.get(tag)
     if current and current.labels.get(names.LABEL_INPUTS) == inputs:
@@ -114,7 +119,7 @@ def _build(
     if flavour:
         labels[names.LABEL_FLAVOUR] = flavour
     pairs, tags = tuple(args.items()), tuple(labels.items())
-    return [BuildImage(tag, context.files, pairs, tags, why, forward=facts.proxy_variables)]
+    return [BuildImage(as_name or tag, context.files, pairs, tags, why, forward=facts.proxy_variables)]
 
 
 def _base_if_needed(builds: list[Step], facts: Facts) -> Plan:

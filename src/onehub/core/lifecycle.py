@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from . import names, sources
 from .errors import HostNotReady
-from .facts import Facts
+from .facts import Facts, Image
+from .front import SITE_FILE
 from .images import APT_INSTALL, plan_storage
 from .plan import Plan, Run, Step, WaitEngine, WaitHealthy, Write
+from .references import may_be_pulled
 from .settings import DEMO_DIRECTORY, Settings
+from .vhost import service_site
 
 LOOKUP_PASSWORD = "AD_LOOKUP_SEARCH_PASSWORD"  # noqa: S105 (a variable's name)
 DEMO_PEOPLE_FILE = "secrets/demo-people"
@@ -26,6 +29,10 @@ _START_ALONE = Run(
     "the engine, as there is no systemd to do it",
 )
 _ENGINE_WITHIN = 60
+_LEFT_OVER = {
+    names.DIRECTORY: "people come from your own directory now",
+    names.HTTPD: "another Apache httpd is in front of the hub now",
+}
 _HEALTHY_WITHIN = 120
 """Seconds; a cold start on two busy cores takes about 15."""
 
@@ -117,6 +124,17 @@ def plan_exported(directory: Path, password: str, kept: str) -> Plan:
     return (Write(path, text, 0o600, f"{LOOKUP_PASSWORD} is exported; the hub reads it here"),)
 
 
+def plan_site(directory: Path, settings: Settings, kept: str, facts: Facts) -> Plan:
+    """What the `httpd` service does, as a file that it reads; `kept` is that file's text. Nothing without it."""
+    if not settings.site.certificate or service_site(settings) == kept:
+        return ()
+    step = Write(directory / SITE_FILE, service_site(settings), 0o644, "how the httpd service meets people")
+    if _is_stale(names.HTTPD, facts):
+        return (step,)  # it starts with the new one
+    container = facts.services[names.HTTPD].name
+    return (step, Run(("docker", "exec", container, "reload"), "taken up without ending a connection"))
+
+
 def require_own_project(settings: Settings, facts: Facts) -> None:
     """Raises HostNotReady where the project's name belongs to another deployment on this host."""
     if facts.other_directory:
@@ -132,7 +150,7 @@ def plan_up(settings: Settings, facts: Facts) -> Plan:
     compose = _compose(facts)
     require_own_project(settings, facts)
     _require_images(settings, facts)
-    expected = names.DEMO_SERVICES if settings.is_demo else names.SERVICES
+    expected = settings.services
     steps: list[Step] = list(plan_storage(settings, facts))
     stale = [service for service in expected if _is_stale(service, facts)]
     if "proxy" in stale and "proxy" not in facts.services and facts.port_owner:
@@ -140,12 +158,17 @@ def plan_up(settings: Settings, facts: Facts) -> Plan:
             f"port {settings.names.port} on 127.0.0.1 is in use by {facts.port_owner}",
             "stop it, or set HUB_PORT in .env",
         )
+    if names.HTTPD in stale and names.HTTPD not in facts.services and facts.front_port_owner:
+        raise HostNotReady(
+            f"port {facts.front_port_owner}, which the httpd service needs",
+            "stop it, or set HTTPS_PORT and HTTP_PORT in .env",
+        )
     if stale:
-        profile = ("--profile", names.DEMO_PROFILE) if settings.is_demo else ()
-        steps.append(Run((*compose, *profile, "up", "--detach"), f"start or renew {', '.join(stale)}"))
-    left_over = None if settings.is_demo else facts.services.get("directory")
-    if left_over:
-        steps.append(Run(("docker", "rm", "--force", left_over.name), "people come from your own directory now"))
+        profiles = _profiles(expected)
+        steps.append(Run((*compose, *profiles, "up", "--detach"), f"start or renew {', '.join(stale)}"))
+    for service, why in _LEFT_OVER.items():
+        if service not in expected and (container := facts.services.get(service)):
+            steps.append(Run(("docker", "rm", "--force", container.name), why))
     if "hub" not in stale and facts.hub_digest != settings.digest():
         argv = ("docker", "restart", settings.names.hub_container)
         steps.append(Run(argv, "the settings changed; servers keep running"))
@@ -166,13 +189,19 @@ def plan_down(settings: Settings, facts: Facts) -> Plan:
     require_own_project(settings, facts)
     steps: list[Step] = []
     if facts.services:
-        profile = ("--profile", names.DEMO_PROFILE)
-        steps.append(Run((*compose, *profile, "down"), "stop the services; every volume stays"))
+        argv = (*compose, *_profiles(names.EVERY_SERVICE), "down")
+        steps.append(Run(argv, "stop the services; every volume stays"))
     if facts.servers:
         containers = tuple(server.container for server in facts.servers)
         steps.append(Run(("docker", "stop", *containers), "let people's servers end in order"))
         steps.append(Run(("docker", "rm", "--force", *containers), "remove their containers; homes stay"))
     return tuple(steps)
+
+
+def _profiles(services: Iterable[str]) -> tuple[str, ...]:
+    """Compose's options for them."""
+    profiles = [names.PROFILES[service] for service in services if service in names.PROFILES]
+    return tuple(word for profile in profiles for word in ("--profile", profile))
 
 
 def _compose(facts: Facts) -> tuple[str, ...]:
@@ -184,23 +213,23 @@ def _compose(facts: Facts) -> tuple[str, ...]:
 
 
 def _require_images(settings: Settings, facts: Facts) -> None:
-    services = {names.HUB_IMAGE, names.PROXY_IMAGE} | ({names.DIRECTORY_IMAGE} if settings.is_demo else set())
-    for image, command in [(tag, "make build") for tag in sorted(services)] + [
+    services = sorted(names.SERVICE_IMAGES[service] for service in settings.services)
+    for image, command in [(tag, "make build") for tag in services] + [
         (settings.servers.image, "make notebook_image")
     ]:
-        if image not in facts.images:
+        # One that may be pulled is, by whoever starts a server first.
+        if image not in facts.images and not may_be_pulled(image):
             raise HostNotReady(f"the image {image} is not on this host", f"`{command}`")
 
 
 def _is_stale(service: str, facts: Facts) -> bool:
     """Whether Compose has work to do for it: not running, other settings, or a newer image."""
-    tags = {"hub": names.HUB_IMAGE, "proxy": names.PROXY_IMAGE, "directory": names.DIRECTORY_IMAGE}
     container = facts.services.get(service)
     return (
         container is None
         or container.state != "running"
         or container.config_hash != facts.wanted_hashes.get(service)
-        or container.image_id != facts.images[tags[service]].id
+        or container.image_id != facts.images.get(names.SERVICE_IMAGES[service], Image("")).id
     )
 
 

@@ -12,6 +12,8 @@ BASE_IMAGE = "debian:trixie-slim"
 HUB_IMAGE = f"localhost/onehub/hub:{__version__}"
 PROXY_IMAGE = f"localhost/onehub/proxy:{__version__}"
 DIRECTORY_IMAGE = f"localhost/onehub/directory:{__version__}"
+HTTPD_IMAGE = f"localhost/onehub/httpd:{__version__}"
+RESCUE_IMAGE = f"localhost/onehub/rescue:{__version__}"
 
 LABEL_DEPLOYMENT = "com.onehub.deployment"
 LABEL_KIND = "com.onehub.kind"
@@ -20,9 +22,12 @@ LABEL_INPUTS = "com.onehub.inputs"
 """On images: the digest of what they were built from."""
 LABEL_FLAVOUR = "com.onehub.flavour"
 
-DEMO_PROFILE = "demo"
 SERVICES = ("hub", "proxy")
-DEMO_SERVICES = (*SERVICES, "directory")
+DIRECTORY, HTTPD = "directory", "httpd"
+PROFILES = {DIRECTORY: "demo", HTTPD: HTTPD}
+"""The services that not every deployment has: what each of them is called as a profile of Compose."""
+EVERY_SERVICE = (*SERVICES, *PROFILES)
+SERVICE_IMAGES = {"hub": HUB_IMAGE, "proxy": PROXY_IMAGE, DIRECTORY: DIRECTORY_IMAGE, HTTPD: HTTPD_IMAGE}
 
 FLAVOURS = ("minimal", "tensorflow")
 UPSTREAM_FLAVOURS = {

@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .trials import Container
+
 
 @dataclass(frozen=True)
 class Run:
@@ -77,5 +79,18 @@ class WaitEngine:
         return f"wait for Docker (at most {self.seconds} s)"
 
 
-Step = Run | Write | BuildImage | WaitHealthy | WaitEngine
+@dataclass(frozen=True)
+class Adopt:
+    """Try an image and, if it passes, give it the name that people's servers are started by."""
+
+    candidate: str
+    image: str
+    trial: Container = field(repr=False)
+    why: str
+
+    def __str__(self) -> str:
+        return f"try {self.candidate}, then name it {self.image}"
+
+
+Step = Run | Write | BuildImage | Adopt | WaitHealthy | WaitEngine
 Plan = tuple[Step, ...]

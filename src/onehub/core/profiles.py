@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
 from .groups import Group, group_by_dn, group_reference, is_sid
-from .quantities import Size
+from .quantities import Duration, Size
 from .sections import DOCKER_NAME, Section, enough_memory
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,6 +75,17 @@ class Volume(Section):
         return _path(value)
 
 
+class ProfileCulling(Section):
+    """When the servers of a profile are stopped, where it is not as for all."""
+
+    enabled: bool | None = None
+    """Instead of `culling.enabled`."""
+    idle: Duration | None = None
+    """Instead of `culling.idle`."""
+    busy: Duration | None = None
+    """Instead of `culling.busy`."""
+
+
 class Profile(Section):
     """A choice that people have when they start their server; with none, all servers are the same."""
 
@@ -83,7 +94,7 @@ class Profile(Section):
     description: str = ""
     """A sentence that helps to choose."""
     image: str = Field("", pattern=r"^([a-z0-9][A-Za-z0-9._/:@-]*)?$")
-    """The image; empty: `servers.image`. It must be on this host."""
+    """The image; empty: `servers.image`. Pulled if its name says a registry, else it must be on this host."""
     memory: Size | None = None
     """Instead of `limits.memory`."""
     promise: Size | None = None
@@ -100,6 +111,8 @@ class Profile(Section):
     """Volumes besides the home: tables with `volume`, `mount` and `read_only` (true where it is not said)."""
     allowed_groups: tuple[str, ...] = ()
     """Groups whose members are offered it, each by DN or name; none: everybody."""
+    culling: ProfileCulling = Field(default_factory=ProfileCulling)
+    """When an idle server of it is stopped: a table with `enabled`, `idle`, `busy`, each instead of `[culling]`'s."""
     default: bool = False
     """Chosen beforehand, and taken where nobody is asked. Otherwise that is the first that a person is offered."""
 

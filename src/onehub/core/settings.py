@@ -6,20 +6,22 @@ Layers, later ones win: defaults < `onehub.toml` < the seed's files < exported v
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 
 from . import names, sources
+from .complaints import problem_of, table_of
 from .errors import Problem, SettingsError
+from .front import FOLDER, Front
 from .groups import group_reference
 from .logins import hub_name, read_login
+from .page import Page
 from .profiles import Folder, Profile, Surroundings, conflicts
 from .quantities import Duration, Size, parse_duration, parse_size
 from .sections import DOCKER_NAME, Section, enough_memory
@@ -56,6 +58,13 @@ class Names(Section):
     """The PostgreSQL database."""
     port: int = Field(8000, ge=1, le=65535)
     """The port on 127.0.0.1 that Apache httpd forwards to."""
+    listen: str = Field("127.0.0.1", pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}$|^\[[0-9A-Fa-f:.]+\]$")
+    """The address that the `httpd` service listens at: `127.0.0.1` for this host alone, `0.0.0.0` for everybody,
+    `[::]` for everybody by IPv6 as well."""
+    https_port: int = Field(8443, ge=1, le=65535)
+    """The `httpd` service's port; 443 on a server."""
+    http_port: int = Field(8080, ge=1, le=65535)
+    """Its port that sends browsers on to https; 80 on a server."""
 
 
 class Servers(Section):
@@ -77,6 +86,8 @@ class Servers(Section):
     """Containers are this and the person's escaped name."""
     start_timeout: Duration = parse_duration("2m")
     """How long a server may take until it answers, from the moment when its turn has come."""
+    pull_patience: Duration = parse_duration("1m")
+    """How long the pull of an image may bring nothing before it is given up; while bytes arrive, it may last."""
     starts_at_once: int = Field(0, ge=0, le=64)
     """Servers that start at the same time; the others wait in a queue. 0: one more than there are processor cores."""
 
@@ -92,6 +103,8 @@ class Limits(Section):
     """Memory of the host that is promised to nobody: for the hub, the proxy and the system."""
     servers: int = Field(0, ge=0)
     """Servers that may run at the same time; 0: as many as there is memory for."""
+    servers_per_person: int = Field(1, ge=1, le=20)
+    """Servers that one person may have; those after the first have names. All of them share the one home."""
     cpu: float = Field(2.0, gt=0, allow_inf_nan=False)
     """Processor cores."""
     processes: int = Field(1024, ge=64)
@@ -110,6 +123,10 @@ class Culling(Section):
     """Stop idle servers at all."""
     idle: Duration = parse_duration("4h")
     """Stop a server after so long without activity."""
+    busy: Duration = parse_duration("24h")
+    """A kernel that computes and a program in a terminal count as activity, for so long after the person's own."""
+    warn: Duration = parse_duration("10m")
+    """People read so long before in JupyterLab that their server stops; at most half of `idle`."""
     every: Duration = parse_duration("5m")
     """How often to look."""
 
@@ -254,6 +271,8 @@ class Settings(Section):
     access: Access = Access()
     build: Build = Build()
     hub: Hub = Hub()
+    front: Front = Front()
+    page: Page = Page()
     profile: tuple[Profile, ...] = ()
     """Choices on the page where people start their server, each a table `[[profile]]`."""
     folder: tuple[Folder, ...] = ()
@@ -271,10 +290,29 @@ class Settings(Section):
         """Whether people sign in with the demo's own directory."""
         return self.directory.server == DEMO_DIRECTORY
 
+    @property
+    def site(self) -> Front:
+        """The front door as it is: a demo that says nothing has one with a certificate of its own making."""
+        if self.is_demo and not self.front.address and not self.front.certificate:
+            return Front(address=f"https://localhost:{self.names.https_port}/", certificate="self-signed")
+        return self.front
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services of this deployment."""
+        directory = (names.DIRECTORY,) if self.is_demo else ()
+        httpd = (names.HTTPD,) if self.site.certificate else ()
+        return (*names.SERVICES, *directory, *httpd)
+
+    @property
+    def address(self) -> str:
+        """Where people reach the hub, as far as it was said; else where this host does."""
+        return self.site.address or f"http://127.0.0.1:{self.names.port}/"
+
     @classmethod
     def tables(cls) -> dict[str, type[BaseModel]]:
         """The tables of `onehub.toml`; those of `sources.ARRAYS` may be there several times."""
-        return {name: kind for name, field in cls.model_fields.items() if (kind := _kind(field.annotation))}
+        return {name: kind for name, field in cls.model_fields.items() if (kind := table_of(field.annotation))}
 
     @classmethod
     def toml_schema(cls) -> dict[str, Any]:
@@ -301,10 +339,11 @@ class Settings(Section):
     def digest(self) -> str:
         """Changes when any setting changes that the running hub read at its start.
 
-        The access rules are left out: the hub reads them anew at each sign-in. So is what only Compose and
-        the build read, so that an edit there does not restart the hub.
+        The access rules and the page are left out: the hub reads them anew whenever they change. So is what only
+        Compose, the build and Apache httpd read, so that an edit there does not restart the hub.
         """
-        live = {"access": Access(), "build": Build()}
+        door = Front(address=self.front.address, subdomains=self.front.subdomains)
+        live = {"access": Access(), "build": Build(), "page": Page(), "front": door}
         return hashlib.sha256(self.model_copy(update=live).to_json().encode()).hexdigest()
 
 
@@ -333,7 +372,7 @@ def load_access(directory: Path) -> tuple[Access, tuple[Problem, ...]]:
     except ValidationError as error:
         wrong = [{**details, "loc": ("access", *details["loc"])} for details in error.errors(include_url=False)]
         left = _without({"access": values}, [("access", *details["loc"]) for details in error.errors()])
-        problems = (*found.problems, *(_problem(details, found) for details in wrong))
+        problems = (*found.problems, *(problem_of(details, Settings.tables(), found) for details in wrong))
         return Access.model_validate(left["access"]), problems
 
 
@@ -354,7 +393,7 @@ def inspect(
         settings = Settings.model_validate(found.everything)
     except ValidationError as error:
         wrong = error.errors(include_url=False)
-        problems += [_problem(details, found) for details in wrong]
+        problems += [problem_of(details, Settings.tables(), found) for details in wrong]
         settings = Settings.model_validate(_without(found.everything, [details["loc"] for details in wrong]))
     told = {problem.place for problem in problems}
     for key, problem in _cross_checks(settings, directory):
@@ -377,21 +416,6 @@ def _without(values: Mapping[str, Any], paths: Iterable[tuple[int | str, ...]]) 
     return kept
 
 
-def _problem(details: Any, found: sources.Found) -> Problem:
-    path = [str(part) for part in details["loc"]]
-    place = found.place_of_entry(*details["loc"]) if path[0] in sources.ARRAYS else found.place(".".join(path))
-    if details["type"] == "extra_forbidden":
-        return Problem(place, f"unknown setting{_did_you_mean(path)}")
-    if details["type"] == "tuple_type":
-        return Problem(place, f"must be a list like ['…'] (it is {details['input']!r})")
-    if details["type"] == "missing":
-        return Problem(place, "is missing")
-    message = details["msg"].removeprefix("Value error, ")
-    if details["type"].startswith("value_error"):
-        return Problem(place, message)
-    return Problem(place, f"{message[0].lower()}{message[1:]} (it is {details['input']!r})")
-
-
 def _blocked_name(typed: str) -> str:
     login = read_login(typed)
     if login is None or "*" in login.name or login.qualified:
@@ -400,29 +424,24 @@ def _blocked_name(typed: str) -> str:
     return hub_name(login.name)
 
 
+def _front_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Problem]]:
+    front, ours = settings.front, settings.names
+    if settings.site.certificate and len({ours.port, ours.https_port, ours.http_port}) < 3:
+        message = f"HUB_PORT, HTTPS_PORT and HTTP_PORT must differ ({ours.port}, {ours.https_port}, {ours.http_port})"
+        yield "names.https_port", Problem(sources.DOTENV, message)
+    if front.certificate == "files":
+        for key, file in (("certificate_file", front.certificate_file), ("key_file", front.key_file)):
+            if file and not file.startswith(f"{FOLDER}/"):
+                message = f"{file!r} must be in the folder {FOLDER!r}, which is all that the service sees"
+                yield f"front.{key}", Problem(f"onehub.toml: front.{key}", message)
+    acme_ca = front.acme_ca_file
+    if acme_ca and not (acme_ca.startswith(f"{FOLDER}/") and _is_pem(directory / acme_ca)):
+        message = f"there is no certificate (PEM) at {acme_ca!r}; it must be in the folder {FOLDER!r}"
+        yield "front.acme_ca_file", Problem("onehub.toml: front.acme_ca_file", message)
+
+
 def _is_pem(path: Path) -> bool:
     return path.is_file() and b"-----BEGIN CERTIFICATE-----" in path.read_bytes()
-
-
-def _did_you_mean(path: list[str]) -> str:
-    model: type[BaseModel] = Settings
-    for part in path[:-1]:
-        if part.isdigit():
-            continue
-        kind = _kind(model.model_fields[part].annotation) if part in model.model_fields else None
-        if kind is None:
-            return ""
-        model = kind
-    # The closest to `groups` would be `admin_groups`, and a bad one to follow.
-    wanted = {"groups": "allowed_groups"}.get(path[-1], path[-1])
-    close = difflib.get_close_matches(wanted, model.model_fields, n=1)
-    return f", did you mean `{close[0]}`?" if close else ""
-
-
-def _kind(annotation: Any) -> type[BaseModel] | None:
-    """The table that a key holds: itself, or each of several."""
-    entry = get_args(annotation)[0] if get_origin(annotation) is tuple else annotation
-    return entry if isinstance(entry, type) and issubclass(entry, BaseModel) else None
 
 
 def _access_checks(access: Access) -> Iterator[tuple[str, Problem]]:
@@ -473,6 +492,9 @@ def _cross_checks(settings: Settings, directory: Path) -> Iterator[tuple[str, Pr
         yield "servers.container_prefix", Problem("onehub.toml: servers.container_prefix", message)
     for entry, message in conflicts(settings.profile, settings.folder, settings.surroundings):
         yield entry, Problem(f"onehub.toml: {entry}", message)
+    if settings.page.logo and not (directory / settings.page.logo).is_file():
+        yield "page.logo", Problem("onehub.toml: page.logo", f"there is no picture at {settings.page.logo!r}")
+    yield from _front_checks(settings, directory)
     for file in (ad.ca_file, *settings.build.ca_certificates):
         key = "directory.ca_file" if file == ad.ca_file else "build.ca_certificates"
         if file and not _is_pem(directory / file):

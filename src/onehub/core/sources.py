@@ -34,6 +34,9 @@ DOTENV_VARIABLES = {
     "COMPOSE_PROJECT_NAME": "names.project",
     "HUB_CONTAINER_NAME": "names.hub_container",
     "HUB_PORT": "names.port",
+    "HTTPD_LISTEN": "names.listen",
+    "HTTPS_PORT": "names.https_port",
+    "HTTP_PORT": "names.http_port",
     "DOCKER_NETWORK_NAME": "names.network",
     "DATA_VOLUME_HOST": "names.data_volume",
     "DATA_VOLUME_CONTAINER": "names.data_mount",
@@ -142,6 +145,16 @@ def read_access(directory: Path) -> Found:
         problem for problem in found.problems if problem.place == TOML or problem.place.startswith(f"{TOML}: access")
     ]
     _read_lists(directory, found)
+    return found
+
+
+def read_table(directory: Path, table: str) -> Found:
+    """One table of `onehub.toml` alone. Raises PermissionError."""
+    found = Found()
+    _read_toml(directory, found)
+    found.values = {table: found.values.get(table, {})}
+    ours = f"{TOML}: {table}"
+    found.problems = [problem for problem in found.problems if problem.place in (TOML, ours)]
     return found
 
 

@@ -11,10 +11,11 @@ import onehub
 from onehub.core.errors import HostNotReady, Problem, SettingsError
 from onehub.core.facts import Context
 from onehub.core.settings import Settings
+from onehub.core.vhost import EXAMPLE_FILE
 
 _PACKAGE = Path(onehub.__file__).parent
 _REPOSITORY = _PACKAGE.parents[1]
-IMAGES = ("hub", "proxy", "directory", "notebook", "singleuser")
+IMAGES = ("hub", "proxy", "directory", "notebook", "singleuser", "rescue", "httpd")
 DEPLOYMENT_FILES = {
     "compose.yaml": "compose.yaml",
     ".env": ".env",
@@ -24,6 +25,7 @@ DEPLOYMENT_FILES = {
     "userlist.example": "userlist.example",
     "ad_allowed_groups.example": "ad_allowed_groups.example",
     "ad_bind_dn_template": "ad_bind_dn_template",
+    EXAMPLE_FILE: EXAMPLE_FILE,
     "secrets/ad.env.example": "secrets/ad.env.example",
 }
 """What `onehub init` writes: name in the deployment → name among our files."""

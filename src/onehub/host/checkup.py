@@ -18,6 +18,7 @@ from onehub.core.settings import Settings
 
 from .rehearsal import rehearse
 from .runner import capture
+from .trials import kept_trials
 
 _DOCKER_ROOT = Path("/var/lib/docker")
 _LONGEST_ANSWER = 30
@@ -31,9 +32,10 @@ def observe_checkup(settings: Settings, facts: Facts, directory: Path) -> Checku
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         secret_modes=_secret_modes(directory),
         exported_password=LOOKUP_PASSWORD in os.environ,
-        unreadable_lists=_unreadable_lists(directory),
+        unreadable_lists=_unreadable_lists(directory, settings.page.logo),
         rehearsal=_rehearsal(settings, facts, directory),
         image_version=_image_version(settings, facts, directory),
+        trials=kept_trials(directory),
     )
 
 
@@ -42,10 +44,10 @@ def _secret_modes(directory: Path) -> dict[str, int]:
     return {file: stat.S_IMODE((directory / file).stat().st_mode) for file in files if (directory / file).exists()}
 
 
-def _unreadable_lists(directory: Path) -> tuple[str, ...]:
+def _unreadable_lists(directory: Path, logo: str) -> tuple[str, ...]:
     if not directory.stat().st_mode & stat.S_IXOTH:
         return (str(directory),)
-    lists = (sources.USERLIST, sources.ALLOWED_GROUPS)
+    lists = (sources.USERLIST, sources.ALLOWED_GROUPS, sources.TOML, *([logo] if logo else []))
     return tuple(
         file for file in lists if (directory / file).exists() and not (directory / file).stat().st_mode & stat.S_IROTH
     )

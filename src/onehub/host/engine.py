@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import docker
 import requests
 
@@ -14,3 +16,9 @@ def connect(timeout: int = 60) -> docker.APIClient | None:
     except (docker.errors.DockerException, requests.exceptions.RequestException):
         return None
     return client
+
+
+def image_details(client: docker.APIClient, image: str) -> dict[str, Any]:
+    """What the engine knows of an image. Raises docker.errors.ImageNotFound."""
+    found: dict[str, Any] = client.inspect_image(image)  # type: ignore[no-untyped-call]
+    return found

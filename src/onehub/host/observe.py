@@ -63,6 +63,7 @@ def observe(settings: Settings, directory: Path, ask_registry_for: Iterable[str]
         hub_digest=_hub_digest(client, services.get("hub")),
         servers=_servers(client, settings),
         port_owner=None if "proxy" in services else _port_owner(client, settings.names.port),
+        front_port_owner=None if names.HTTPD in services else _front_port_owner(client, settings),
     )
 
 
@@ -80,16 +81,17 @@ def _compose(directory: Path) -> Compose | None:
 def _wanted_hashes(compose: Compose | None, directory: Path) -> Mapping[str, str]:
     if compose is None:
         return {}
-    argv = (*compose.argv, "--profile", names.DEMO_PROFILE, "config", "--hash", "*")
+    profiles = tuple(f"--profile={profile}" for profile in names.PROFILES.values())
+    argv = (*compose.argv, *profiles, "config", "--hash", "*")
     lines = (capture(argv, directory) or "").splitlines()
     return dict(line.split(maxsplit=1) for line in lines if " " in line)
 
 
 def _images(client: docker.APIClient) -> Mapping[str, Image]:
     return {
-        tag: Image(image["Id"], image["Labels"] or {}, _pulled_digest(image))
+        tag: Image(image["Id"], image["Labels"] or {}, _pulled_digest(image), image["Size"], image["Created"])
         for image in client.images()
-        for tag in image["RepoTags"] or ()
+        for tag in (*(image["RepoTags"] or ()), *(image["RepoDigests"] or ()))
         for tag in (tag, tag.removesuffix(":latest"))
     }
 
@@ -161,12 +163,22 @@ def _hub_digest(client: docker.APIClient, hub: Container | None) -> str | None:
     return client.exec_start(job["Id"]).decode().strip()
 
 
-def _port_owner(client: docker.APIClient, port: int) -> str | None:
-    """Who holds 127.0.0.1:port, or None if it is free."""
-    with socket.socket() as probe:
+def _front_port_owner(client: docker.APIClient, settings: Settings) -> str | None:
+    if not settings.site.certificate:
+        return None
+    wanted = (settings.names.https_port, settings.names.http_port)
+    found = ((port, _port_owner(client, port, settings.names.listen)) for port in wanted)
+    return next((f"{port} is in use by {owner}" for port, owner in found if owner), None)
+
+
+def _port_owner(client: docker.APIClient, port: int, listen: str = "127.0.0.1") -> str | None:
+    """Who holds the port there, or None if it is free."""
+    with socket.socket(socket.AF_INET6 if listen.startswith("[") else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((listen.strip("[]"), port))
+        except PermissionError:
+            return None  # below 1024, and we are not root: whoever binds it will tell
         except OSError:
             for row in client.containers():
                 if any(published.get("PublicPort") == port for published in row["Ports"]):

@@ -1,4 +1,4 @@
-"""The only module that starts a process or writes a file: it does a plan, step by step."""
+"""The only module that starts a process: it does a plan, step by step."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ import requests
 
 from onehub.core.errors import StepFailed
 from onehub.core.lifecycle import LOOKUP_PASSWORD
-from onehub.core.plan import BuildImage, Plan, Run, Step, WaitEngine, WaitHealthy, Write
+from onehub.core.plan import Adopt, BuildImage, Plan, Run, Step, WaitEngine, WaitHealthy, Write
 
 from .engine import connect
+from .files import write_atomically
+from .shelf import adopt
 
 _LAST_LINES = 30
 """How much of a failed program's output the error repeats."""
@@ -68,6 +70,9 @@ class Runner:
                     write_atomically(path, text, mode)
             case BuildImage():
                 self._build(step)
+            case Adopt():
+                with _telling_docker(), contextlib.closing(docker.from_env()) as client:
+                    adopt(client.api, self._directory, step)
             case WaitHealthy():
                 with _telling_docker():
                     _wait_healthy(step)
@@ -141,6 +146,19 @@ def converse(argv: Sequence[str], directory: Path, said: str, timeout: float) ->
     return done.stdout
 
 
+def told(argv: Sequence[str], directory: Path, timeout: float = 30) -> tuple[int, str]:
+    """The exit code of a program that changes nothing, and all it said. Raises StepFailed where there is none."""
+    try:
+        done = subprocess.run(
+            argv, cwd=directory, env=_environment(), capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except FileNotFoundError as error:
+        raise StepFailed(f"the program {argv[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise StepFailed(f"no answer within {timeout:.0f} s") from error
+    return done.returncode, f"{done.stdout}{done.stderr}".strip()
+
+
 def follow(argv: Sequence[str], directory: Path) -> int:
     """Let a program talk to the operator's terminal directly; its exit code."""
     return subprocess.run(argv, cwd=directory, check=False).returncode
@@ -152,22 +170,6 @@ def _environment() -> dict[str, str]:
     # Debian's service and apt helpers live in sbin; questions would wait for ever.
     path = os.pathsep.join((environ.get("PATH", ""), "/usr/sbin", "/sbin"))
     return environ | {"DEBIAN_FRONTEND": "noninteractive", "PATH": path}
-
-
-def write_atomically(path: Path, text: str, mode: int) -> None:
-    """All or nothing, and never readable to more people than `mode` says, not even for a moment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager

@@ -26,15 +26,18 @@ from onehub.core.people import Person, Refused, admit
 from onehub.core.settings import Settings
 
 from . import metrics
+from .culling import Culling
 from .directory.ldap import LdapDirectory
 from .directory.pool import Busy, DirectoryPool
 from .directory.session import Answer, DirectoryDown, Entry, identify
 from .identities import Identities
 from .leaving import Leaving
 from .naming import NameTaken, Naming
+from .notices import notice_handlers
+from .page import LivePage, page_handlers
 from .review import INVITED, Review, auth_model, is_invited
 from .rules import LiveRules
-from .sign_in import SignInHandler, SignInRefused
+from .sign_in import SignInHandler, SignInRefused, SignOutHandler
 from .throttle import Throttle
 
 _MAX_PASSWORD = 1024
@@ -111,7 +114,11 @@ class DirectoryAuthenticator(Authenticator):
         # What is here now stays: without it, a full collection stops everybody for 80 to 220 ms now and then.
         gc.collect()
         gc.freeze()
-        return [("/login", SignInHandler)]
+        page = LivePage(self.settings.page, Path(self.deployment), self.log)
+        culling = Culling(app.users, self.settings, self.log)
+        culling.begin()
+        own = [("/login", SignInHandler), ("/logout", SignOutHandler)]
+        return [*own, *page_handlers(page), *notice_handlers(culling, page)]
 
     def normalize_username(self, username: str) -> str:
         """The hub's name for a login name."""

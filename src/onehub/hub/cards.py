@@ -27,6 +27,8 @@ def cards(settings: Settings, groups: Iterable[str], last: object = None) -> str
     return _TEMPLATES.get_template("cards.html").render(entries=entries, chosen=chosen)
 
 
-def read_form(form: Mapping[str, list[str]]) -> dict[str, str]:
+def read_form(form: Mapping[str, list[str]]) -> dict[str, str | bool]:
     """The choice as it is kept: from the form, or from a link with `?profile=`."""
+    if form.get("rescue") == ["true"]:
+        return {"rescue": True}
     return {"profile": form["profile"][0]} if form.get("profile") else {}

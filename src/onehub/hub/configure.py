@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import sys
 from pathlib import Path
 
 from traitlets.config import Config
 
 from onehub.core import names
 from onehub.core.capacity import Capacity
+from onehub.core.culling import SCOPE
 from onehub.core.settings import Settings
 
 from .authenticator import DirectoryAuthenticator
-from .entry import DEPLOYMENT, METRICS_TOKEN, PROXY_PASSWORD, ROUTES
+from .entry import CULLING_TOKEN, DEPLOYMENT, METRICS_TOKEN, PROXY_PASSWORD, ROUTES
+from .headers import HEADERS, pages_by_script
+from .knock import KNOCK, Knock
 from .network import gateways
+from .page import LivePage
 from .routes import RoutesProxy, basic_auth_entry
 from .spawner import ServerSpawner
 
@@ -23,6 +27,7 @@ _LONGEST_QUEUE = 6 * 3600
 """Seconds; who leaves the page leaves the queue, so nobody waits so long."""
 _LARGEST_BODY = 1_000_000
 """Bytes of a form or an API call; Traefik keeps as much in memory."""
+_WRITES = "Method(`POST`) || Method(`PUT`) || Method(`PATCH`)"
 _BEFORE_ALL = 1_000_000
 """A route's priority; the others have the length of their rule."""
 _UNUSED = "/etc/traefik/certificate.pem"
@@ -33,13 +38,13 @@ def configure(c: Config, settings: Settings) -> None:
     """Set everything that JupyterHub and its parts must know."""
     data = Path(settings.names.data_mount)
     _configure_hub(c, settings, data)
-    _configure_proxy(c, (data / PROXY_PASSWORD).read_text(encoding="utf-8"), _hub_url(settings))
+    _configure_proxy(c, (data / PROXY_PASSWORD).read_text(encoding="utf-8"), settings)
     _configure_sign_in(c, settings, data)
+    _configure_pages(c, settings)
     _configure_servers(c, settings, data)
     c.JupyterHub.services, c.JupyterHub.load_roles = [], []
     _configure_monitoring(c, (data / METRICS_TOKEN).read_text(encoding="utf-8"))
-    if settings.culling.enabled:
-        _configure_culling(c, settings)
+    _configure_culling(c, (data / CULLING_TOKEN).read_text(encoding="utf-8"))
 
 
 def _hub_url(settings: Settings) -> str:
@@ -47,7 +52,10 @@ def _hub_url(settings: Settings) -> str:
 
 
 def _configure_hub(c: Config, settings: Settings, data: Path) -> None:
-    c.JupyterHub.bind_url = "http://:8000"
+    c.JupyterHub.bind_url = f"http://:8000{settings.front.path}"
+    c.JupyterHub.extra_handlers = [(KNOCK, Knock)]
+    if settings.front.subdomains:
+        c.JupyterHub.subdomain_host = settings.front.origin
     c.JupyterHub.hub_bind_url = f"http://:{_HUB_PORT}"
     # By name, not by address: the hub may be recreated while servers run.
     c.JupyterHub.hub_connect_url = _hub_url(settings)
@@ -63,7 +71,7 @@ def _configure_hub(c: Config, settings: Settings, data: Path) -> None:
     c.JupyterHub.cleanup_proxy = False
 
 
-def _configure_proxy(c: Config, password: str, hub: str) -> None:
+def _configure_proxy(c: Config, password: str, settings: Settings) -> None:
     c.JupyterHub.proxy_class = RoutesProxy
     c.RoutesProxy.should_start = False
     c.RoutesProxy.dynamic_config_file = str(ROUTES / "rules.toml")
@@ -80,18 +88,26 @@ def _configure_proxy(c: Config, password: str, hub: str) -> None:
                 # Anybody may send one, and the hub would believe it; what Apache says is in X-Forwarded-For.
                 "one-address": {"headers": {"customRequestHeaders": {"X-Real-Ip": ""}}},
                 "small-bodies": {"buffering": {"maxRequestBodyBytes": _LARGEST_BODY}},
+                "refused": {"ipAllowList": {"sourceRange": ["0.0.0.0/32"]}},
             },
             # The hub holds a whole form in memory before it looks at it; servers take uploads of any size.
             "routers": {
                 "hub-forms": {
-                    "rule": "PathPrefix(`/hub/`) && (Method(`POST`) || Method(`PUT`) || Method(`PATCH`))",
+                    "rule": f"PathPrefix(`{settings.front.path}hub/`) && ({_WRITES})",
                     "entryPoints": ["http"],
                     "middlewares": ["small-bodies"],
                     "service": "hub-forms",
                     "priority": _BEFORE_ALL,
-                }
+                },
+                "hub-pages-by-script": {
+                    "rule": pages_by_script(settings.front.path),
+                    "entryPoints": ["http"],
+                    "middlewares": ["refused"],
+                    "service": "hub-forms",
+                    "priority": _BEFORE_ALL + 1,
+                },
             },
-            "services": {"hub-forms": {"loadBalancer": {"servers": [{"url": hub}]}}},
+            "services": {"hub-forms": {"loadBalancer": {"servers": [{"url": _hub_url(settings)}]}}},
         },
         # Serves no connection: without one, Traefik makes an RSA key (100 to 400 ms) at each change of the routes.
         "tls": {"stores": {"default": {"defaultCertificate": {"certFile": _UNUSED, "keyFile": _UNUSED}}}},
@@ -108,10 +124,28 @@ def _configure_sign_in(c: Config, settings: Settings, data: Path) -> None:
     c.DirectoryAuthenticator.refresh_pre_spawn = True
     # Who may not go on may not start a server by a token either, nor may an admin start it for them.
     c.DirectoryAuthenticator.auth_refresh_strict = True
+
+
+def _configure_pages(c: Config, settings: Settings) -> None:
+    live = LivePage(settings.page, DEPLOYMENT, logging.getLogger("JupyterHub"))
     c.JupyterHub.template_paths = [str(Path(__file__).with_name("templates"))]
     c.JupyterHub.template_vars = {
+        # JupyterHub calls it for each page, so an edit shows at once.
+        "look": lambda user: live.look(),
         "insecure_directory": settings.directory.server if settings.directory.insecure else "",
         "password_help": settings.directory.password_help,
+    }
+    # Lax: a link in a mail must find people signed in; what changes anything needs the XSRF token besides.
+    cookies: dict[str, object] = {"samesite": "Lax"}
+    if settings.front.address.startswith("https://"):
+        # Without an address it depends on the request, which leaves out the XSRF cookie.
+        cookies["secure"] = True
+    c.JupyterHub.tornado_settings = {
+        "headers": HEADERS,
+        # Handed on to the servers, for theirs.
+        "cookie_options": cookies,
+        # The hub's own pages carry the token in themselves; no script has to read this cookie.
+        "xsrf_cookie_kwargs": cookies | {"httponly": True},
     }
 
 
@@ -127,7 +161,11 @@ def _configure_servers(c: Config, settings: Settings, data: Path) -> None:
     c.ServerSpawner.pull_policy = "never"
     if servers.command:
         c.ServerSpawner.cmd = servers.command.split()
-    c.ServerSpawner.name_template = servers.container_prefix + "{username}"
+    # With `--` and its name for a server that has one: no escaped name holds two hyphens in a row.
+    c.ServerSpawner.name_template = servers.container_prefix + "{username}{suffix}"
+    c.JupyterHub.allow_named_servers = limits.servers_per_person > 1
+    if limits.servers_per_person > 1:
+        c.JupyterHub.named_server_limit_per_user = limits.servers_per_person - 1
     c.ServerSpawner.network_name = settings.names.network
     c.ServerSpawner.remove = True
     # JupyterHub's clock runs in the queue as well; the spawner's own begins with the turn.
@@ -135,6 +173,7 @@ def _configure_servers(c: Config, settings: Settings, data: Path) -> None:
     c.ServerSpawner.patience = servers.start_timeout
     c.ServerSpawner.http_timeout = servers.start_timeout
     c.ServerSpawner.capacity = _capacity(settings)
+    c.ServerSpawner.trials_folder = str(DEPLOYMENT)
     c.ServerSpawner.failures_folder = str(data / "failures")
     c.ServerSpawner.keep_failures = settings.hub.keep_failures
     # One image that does not start must not end the hub for everybody.
@@ -185,25 +224,15 @@ def _configure_monitoring(c: Config, token: str) -> None:
     )
 
 
-def _configure_culling(c: Config, settings: Settings) -> None:
-    culling = settings.culling
-    c.JupyterHub.services.append(
-        {
-            "name": "idle-culler",
-            "command": [
-                sys.executable,
-                "-m",
-                "jupyterhub_idle_culler",
-                f"--timeout={culling.idle}",
-                f"--cull-every={culling.every}",
-            ],
-        }
-    )
+def _configure_culling(c: Config, token: str) -> None:
+    # For `onehub cull`; what there is to do, the hub does itself.
+    c.JupyterHub.custom_scopes = {SCOPE: {"description": "See which servers are idle, and stop those that are due"}}
+    c.JupyterHub.services.append({"name": "culling", "api_token": token})
     c.JupyterHub.load_roles.append(
         {
-            "name": "idle-culler",
+            "name": "culling",
             "description": "Stops idle servers and can do nothing else",
-            "services": ["idle-culler"],
-            "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+            "services": ["culling"],
+            "scopes": [SCOPE],
         }
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import docker
 
 _SLOW = frozenset({"pull", "stop"})
 """Calls that last: a stop up to the grace period, a pull as long as the bytes come."""
+_Answer = TypeVar("_Answer")
 _TIMEOUT = 60
 """Seconds until the engine counts as stuck."""
 
@@ -34,6 +35,10 @@ class DockerLanes:
         """Call a method of the client in a thread of the lane that it belongs to."""
         lane = self._slow if method in _SLOW else self._quick
         return lane.submit(lambda: _call(getattr(self.client, method), args, kwargs))
+
+    def ask(self, question: Callable[[docker.APIClient], _Answer]) -> Future[_Answer]:
+        """A function of the client, in a thread: what reads only the beginning of an answer."""
+        return self._quick.submit(lambda: question(self.client))
 
 
 def _call(method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -16,6 +16,8 @@ from onehub.core import settings as core_settings
 from onehub.core.errors import OneHubError
 from onehub.core.sources import AD_VARIABLES
 
+from .health import PATH_FILE
+
 DEPLOYMENT = Path("/srv/jupyterhub")
 RUN = Path("/run/onehub")
 SETTINGS_FILE = RUN / "settings.json"
@@ -24,6 +26,8 @@ ROUTES = Path("/srv/routes")
 PROXY_PASSWORD = "proxy_api_password"  # noqa: S105 (a file's name)
 METRICS_TOKEN = "metrics_token"  # noqa: S105 (a file's name)
 """With it, a monitor may read the hub's metrics and nothing else."""
+CULLING_TOKEN = "culling_token"  # noqa: S105 (a file's name)
+"""With it, `onehub cull` asks the hub who is idle, and may do nothing else."""
 _DOCKER_SOCKET = Path("/var/run/docker.sock")
 _HUB_UID = 65532
 """The same user as the proxy's, so that it can read the routes that the hub writes."""
@@ -42,7 +46,8 @@ def main() -> None:
     _become_hub(groups)
     _write_private(SETTINGS_FILE, settings.to_json())
     _write_private(DIGEST_FILE, settings.digest())
-    for name in (PROXY_PASSWORD, METRICS_TOKEN):
+    _write_private(PATH_FILE, settings.front.path)
+    for name in (PROXY_PASSWORD, METRICS_TOKEN, CULLING_TOKEN):
         if not (data / name).exists() or not (data / name).stat().st_size:
             _write_private(data / name, secrets.token_hex(32))
     for name in AD_VARIABLES:

@@ -61,11 +61,16 @@ def sign_out(user) -> None:
 
 
 async def stop_servers(user) -> None:
-    """Stop what runs, as JupyterHub's own handler does: the route first, then the server."""
+    """Stop what runs."""
     for name, spawner in list(user.spawners.items()):
         if spawner.active:
-            await user.settings["proxy"].delete_user(user, name)
-            await user.stop(name)
+            await stop_server(user, name)
+
+
+async def stop_server(user, name: str) -> None:
+    """Stop one, as JupyterHub's own handler does: the route first, then the server."""
+    await user.settings["proxy"].delete_user(user, name)
+    await user.stop(name)
 
 
 async def delete_user(users, user) -> None:

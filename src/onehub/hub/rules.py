@@ -39,7 +39,7 @@ class LiveRules:
 
     def current(self) -> Access:
         """The rules to let somebody in by."""
-        marks = tuple(_mark(self._deployment / file) for file in _FILES)
+        marks = tuple(mark(self._deployment / file) for file in _FILES)
         if marks != self._marks:
             self._gone = any(before and not now for before, now in zip(self._marks, marks, strict=False))
             self._changed, self._marks = self._clock(), marks
@@ -73,7 +73,7 @@ class LiveRules:
         self._access = access
 
 
-def _mark(file: Path) -> object:
+def mark(file: Path) -> object:
     """Changes when the file does."""
     try:
         found = file.stat()

@@ -1,8 +1,8 @@
-"""The login form: a refusal is part of the page, with a reason and a reference, not an error page."""
+"""Signing in and out: a refusal is part of the form, with a reason and a reference, not an error page."""
 
 from __future__ import annotations
 
-from jupyterhub.handlers.login import LoginHandler
+from jupyterhub.handlers.login import LoginHandler, LogoutHandler
 from markupsafe import Markup
 from tornado import web
 
@@ -38,3 +38,10 @@ class SignInHandler(LoginHandler):
             self.set_status(refusal.status_code)
             username = self.get_body_argument("username", "")[:_LONGEST_SHOWN]
             self.finish(await self._render(login_error=refusal.markup(), username=username))
+
+
+class SignOutHandler(LogoutHandler):
+    """Says that one is signed out; JupyterHub would show the login form without a word."""
+
+    async def render_logout_page(self):
+        self.finish(await self.render_template("logout.html"))

@@ -193,7 +193,7 @@ def test_a_failed_step_ends_with_5(onehub, tmp_path):
     answer = onehub("init", str(tmp_path))
     assert answer.code == 5
     assert answer.err.endswith(
-        f"error: step 9 of 9 failed: write {tmp_path}/secrets/ad.env.example (mode 0644)\n"
+        f"error: step 10 of 10 failed: write {tmp_path}/secrets/ad.env.example (mode 0644)\n"
         f"  File exists: {tmp_path}/secrets\n"
         "\n"
         "hint: mend the cause and repeat; done steps stay done\n"
@@ -343,6 +343,7 @@ def test_show_never_tells_the_password(onehub, folder):
         "promise": "512M",
         "reserve": "2G",
         "servers": 0,
+        "servers_per_person": 1,
     }
 
 

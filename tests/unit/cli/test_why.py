@@ -39,7 +39,7 @@ def test_a_record_has_everything_that_was_seen(capsys):
         "when           2026-11-23 09:12:01 UTC, after 1.2 s",
         "cause          exited",
         "they read      The server ended while it started. Please tell the people who run this service. "
-        "Reference: 2222cccc",
+        "Until then, a rescue server gets you to your files. Reference: 2222cccc",
         "fix            the record has its last lines",
         "exit code      3",
         "out of memory  yes",

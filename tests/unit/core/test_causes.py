@@ -6,6 +6,7 @@ import pytest
 
 from onehub.core import causes
 from onehub.core.causes import CAUSES, Cause, Evidence, diagnose
+from onehub.core.names import RESCUE_IMAGE
 
 NO_PROGRAM = (
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
@@ -94,7 +95,8 @@ def test_an_exit_that_nothing_explains_is_told_in_the_images_own_words(seen, wor
     cause = diagnose(seen)
     assert cause.kind == "exited"
     assert cause.words == (
-        f"The server ended while it started, {words} – Please tell the people who run this service."
+        f"The server ended while it started, {words} – Please tell the people who run this service. "
+        "Until then, a rescue server gets you to your files."
     )
 
 
@@ -103,3 +105,18 @@ def test_every_cause_has_words_and_a_fix_of_its_own():
     assert sorted(cause.kind for cause in CAUSES) == sorted(cause.kind for cause in every)
     assert len({cause.kind for cause in CAUSES}) == len({cause.words for cause in CAUSES}) == len(CAUSES)
     assert all(cause.words.endswith(".") and cause.fix for cause in CAUSES)
+
+
+def test_a_rescue_image_that_is_missing_is_built_by_another_command():
+    cause = diagnose(Evidence(image=RESCUE_IMAGE, missing=True))
+    assert (cause.kind, cause.fix) == ("image-missing", "`make build` builds it")
+    assert cause.words == (
+        "The image of the rescue server is not installed. Please tell the people who run this service."
+    )
+
+
+def test_a_pull_that_failed_is_told_in_the_registrys_words():
+    cause = diagnose(Evidence(image="quay.io/lab:1", missing=True, pull="unauthorized:\nwho are you?"))
+    assert cause.kind == "image-missing"
+    assert cause.words.startswith("The server image quay.io/lab:1 could not be had: unauthorized: who are you?")
+    assert cause.fix == "`onehub images pull quay.io/lab:1`, with this host's docker login"

@@ -8,6 +8,7 @@ from onehub.core import names
 from onehub.core.diagnosis import Checkup, Finding, examine, worst
 from onehub.core.facts import Compose, Server
 from onehub.core.rehearsal import Rehearsal, Stage, settings_stages
+from onehub.core.trials import Trial
 from tests.unit.examples import DEMO, OWN, make_container, make_host, make_settings
 
 WELL = Checkup(
@@ -25,6 +26,7 @@ WELL = Checkup(
         )
     ),
     image_version="6.1.1",
+    trials={"user-1": Trial("jupyterhub-user", "user-1", "2026-01-01T00:00:00+00:00", "6.1.1", "6.1.1")},
 )
 NINE = tuple(Server(f"p{number}", f"jupyter-p{number}", "running", "jupyterhub-user") for number in range(9))
 BUILT = make_host().images
@@ -105,6 +107,15 @@ def test_the_demo_has_a_directory_of_its_own_and_asks_no_dns():
                 "problem",
                 "8000 on 127.0.0.1 is in use by another program",
                 "stop it, or set HUB_PORT in .env",
+            ),
+        ),
+        (
+            make_host(front_port_owner="8443 is in use by another program"),
+            Finding(
+                "front door",
+                "problem",
+                "port 8443 is in use by another program",
+                "stop it, or set HTTPS_PORT and HTTP_PORT in .env",
             ),
         ),
         (
@@ -275,3 +286,22 @@ def test_a_hub_that_does_not_tell_its_settings_is_not_called_outdated():
 )
 def test_the_gravest_finding_counts(levels, gravest):
     assert worst(Finding("x", level, "") for level in levels) == gravest
+
+
+def test_images_of_profiles_and_their_trials():
+    lab = "registry.example.com/lab:1"
+    profiles = ({"name": "Lab", "image": lab}, {"name": "GPU", "image": "gpu"}, {"name": "Plain"})
+    settings = make_settings(profile=profiles)
+    failed = Trial("jupyterhub-user", "user-1", "2026-01-01T00:00:00+00:00", "6.1.1", "6.1.1", "it has no kernel")
+    found = examine(settings, make_host(settings), replace(WELL, trials={"user-1": failed}))
+    told = [finding for finding in found if finding.about in ("trial", "profile image")]
+    again = "onehub images check jupyterhub-user, once it is mended"
+    message = f"{lab} is not on this host; it is pulled when somebody needs it"
+    absent = "gpu is not on this host, so it is not offered (GPU)"
+    assert told == [
+        Finding("trial", "problem", "jupyterhub-user is not offered: it has no kernel", again),
+        Finding("profile image", "warning", message, f"onehub images pull {lab}"),
+        Finding("profile image", "problem", absent, "onehub images list"),
+    ]
+    untried = examine(OWN, make_host(), replace(WELL, trials={}))
+    assert Finding("trial", "ok", "not tried yet: jupyterhub-user", "onehub images check") in untried

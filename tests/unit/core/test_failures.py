@@ -55,7 +55,8 @@ def test_a_record_of_an_older_version_is_read_and_half_of_one_is_not():
 
 def test_the_person_reads_the_words_and_the_reference():
     assert NEWEST.sentence == (
-        "The server ended while it started. Please tell the people who run this service. Reference: 2222cccc"
+        "The server ended while it started. Please tell the people who run this service. "
+        "Until then, a rescue server gets you to your files. Reference: 2222cccc"
     )
 
 

@@ -8,11 +8,13 @@ from onehub.core import names
 from onehub.core.errors import HostNotReady
 from onehub.core.facts import Context, Facts, Image
 from onehub.core.images import plan_demo_notebook, plan_notebook, plan_services, plan_storage, upstream_of
-from onehub.core.plan import BuildImage, Run
+from onehub.core.plan import Adopt, BuildImage, Run
+from onehub.core.trials import container
 from tests.unit.examples import DEMO, OWN, make_settings
 
-FOLDERS = ("hub", "proxy", "directory", "notebook", "singleuser")
+FOLDERS = ("hub", "proxy", "directory", "notebook", "singleuser", "rescue", "httpd")
 CONTEXTS = {folder: Context((("Dockerfile", Path(folder)),), f"digest of {folder}") for folder in FOLDERS}
+CANDIDATE = "localhost/onehub/candidate/jupyterhub-user:latest"
 UPSTREAM = "quay.io/jupyter/tensorflow-notebook:2025-03-14"
 MINIMAL = "quay.io/jupyter/minimal-notebook:2025-03-14"
 TARBALL = "/var/cache/onehub-base.tar"
@@ -54,7 +56,9 @@ VOLUME = Run(
 
 def built(plan) -> dict[str, Image]:
     """The images on the host after the plan."""
-    return {step.tag: Image(f"id of {step.tag}", dict(step.labels)) for step in plan if isinstance(step, BuildImage)}
+    builds = [step for step in plan if isinstance(step, BuildImage)]
+    images = {step.tag: Image(f"id of {step.tag}", dict(step.labels)) for step in builds}
+    return images | {step.image: images.pop(step.candidate) for step in plan if isinstance(step, Adopt)}
 
 
 def runs(plan) -> tuple[Run, ...]:
@@ -78,11 +82,12 @@ def test_the_base_is_pulled_where_a_registry_has_it_and_made_where_not(facts, ba
     plan = plan_services(OWN, facts, CONTEXTS)
     assert plan[: len(base)] == base
     assert runs(plan) == (*base, NETWORK, VOLUME)
-    assert tags(plan) == [names.HUB_IMAGE, names.PROXY_IMAGE]
+    assert tags(plan) == [names.HUB_IMAGE, names.PROXY_IMAGE, names.RESCUE_IMAGE]
 
 
 def test_only_the_demo_builds_a_directory():
-    assert tags(plan_services(DEMO, EMPTY, CONTEXTS)) == [names.HUB_IMAGE, names.PROXY_IMAGE, names.DIRECTORY_IMAGE]
+    assert names.DIRECTORY_IMAGE in tags(plan_services(DEMO, EMPTY, CONTEXTS))
+    assert names.DIRECTORY_IMAGE not in tags(plan_services(OWN, EMPTY, CONTEXTS))
 
 
 def test_what_is_built_is_not_built_again():
@@ -111,10 +116,10 @@ def test_the_seeds_network_and_volume_are_adopted(networks, volumes, plan):
 
 
 def test_a_pulled_notebook_gets_our_layer():
-    pull, layer = plan_notebook(OWN, Facts(pullable={UPSTREAM: "sha256:new"}), CONTEXTS, "tensorflow")
+    pull, layer, adopt = plan_notebook(OWN, Facts(pullable={UPSTREAM: "sha256:new"}), CONTEXTS, "tensorflow")
     assert pull == Run(("docker", "pull", UPSTREAM), "the notebook image of the Jupyter project")
     assert layer == BuildImage(
-        "jupyterhub-user",
+        CANDIDATE,
         CONTEXTS["singleuser"].files,
         args=(("DOCKER_NOTEBOOK_IMAGE", UPSTREAM), ("JUPYTERHUB_VERSION", "6.1.1")),
         labels=layer.labels,
@@ -122,12 +127,15 @@ def test_a_pulled_notebook_gets_our_layer():
     )
     labels = dict(layer.labels)
     assert (labels["com.onehub.kind"], labels["com.onehub.flavour"]) == ("singleuser", "tensorflow")
+    trial = container(OWN, OWN.limits.memory)
+    assert adopt == Adopt(CANDIDATE, "jupyterhub-user", trial, "people get it if it passes its trial")
+    assert str(adopt) == f"try {CANDIDATE}, then name it jupyterhub-user"
 
 
 def test_without_a_registry_the_notebook_is_made_from_packages():
     plan = plan_notebook(OWN, EMPTY, CONTEXTS, "tensorflow")
     assert runs(plan) == (INSTALL_MMDEBSTRAP, *MAKE_BASE)
-    notebook, layer = plan[-2:]
+    notebook, layer, _ = plan[-3:]
     assert (notebook.tag, notebook.args) == (names.notebook_image("tensorflow"), (("FLAVOUR", "tensorflow"),))
     assert notebook.why == "no registry offers one, so it is made from packages"
     assert dict(layer.args)["DOCKER_NOTEBOOK_IMAGE"] == names.notebook_image("tensorflow")
@@ -155,7 +163,7 @@ def test_a_notebook_that_is_there_is_neither_pulled_nor_built_again():
 def test_a_new_upstream_or_version_renews_the_layer(settings, image):
     images = built(plan_notebook(OWN, Facts(images={UPSTREAM: Image("1")}), CONTEXTS, "tensorflow"))
     facts = Facts(images=images | {UPSTREAM: image})
-    assert tags(plan_notebook(settings, facts, CONTEXTS, "tensorflow")) == ["jupyterhub-user"]
+    assert tags(plan_notebook(settings, facts, CONTEXTS, "tensorflow")) == [CANDIDATE]
 
 
 def test_somebody_elses_image_that_cannot_be_had_is_told():
@@ -193,4 +201,4 @@ def test_what_a_flavour_is_built_on(image, flavour, upstream):
 )
 def test_the_demo_keeps_the_flavour_that_is_there(labels, notebook):
     facts = Facts(images={} if labels is None else {"jupyterhub-user": Image("1", labels)})
-    assert tags(plan_demo_notebook(DEMO, facts, CONTEXTS)) == [names.notebook_image(notebook), "jupyterhub-user"]
+    assert tags(plan_demo_notebook(DEMO, facts, CONTEXTS)) == [names.notebook_image(notebook), CANDIDATE]

@@ -101,8 +101,11 @@ def test_a_newer_image_renews_its_container_alone():
 def test_the_demo_starts_its_directory_with_the_compose_at_hand():
     plan = plan_up(DEMO, make_host(DEMO, services={}, compose=DEBIAN_12))
     assert plan == (
-        start("hub", "proxy", "directory", argv=("docker-compose", "--profile", "demo", "up", "--detach")),
-        wait("jupyterhub", "jupyterhub-proxy", "jupyterhub-directory"),
+        start(
+            *("hub", "proxy", "directory", "httpd"),
+            argv=("docker-compose", "--profile", "demo", "--profile", "httpd", "up", "--detach"),
+        ),
+        wait("jupyterhub", "jupyterhub-proxy", "jupyterhub-directory", "jupyterhub-httpd"),
     )
 
 
@@ -152,6 +155,20 @@ def test_up_says_what_the_host_lacks(facts, message, hint):
     assert (str(caught.value), caught.value.hint, caught.value.exit_code) == (message, hint, 4)
 
 
+def test_a_service_that_is_no_longer_wanted_goes():
+    facts = make_host()
+    facts = replace(facts, services=facts.services | {"httpd": make_container("httpd")})
+    (step, _) = plan_up(OWN, facts)
+    why = "another Apache httpd is in front of the hub now"
+    assert step == Run(("docker", "rm", "--force", "jupyterhub-httpd"), why)
+
+
+def test_the_front_doors_ports_must_be_free():
+    facts = replace(make_host(DEMO, services={}), front_port_owner="8443 is in use by another program")
+    with pytest.raises(HostNotReady, match=r"^port 8443 is in use by another program, which the httpd service"):
+        plan_up(DEMO, facts)
+
+
 # --- down
 
 ANN = Server("ann", "jupyter-ann", "running", "jupyterhub-user")
@@ -160,7 +177,7 @@ BOB = Server("bob", "jupyter-bob", "exited", "jupyterhub-user")
 
 def test_down_stops_the_services_then_the_servers():
     assert plan_down(OWN, make_host(servers=(ANN, BOB))) == (
-        Run((*COMPOSE, "--profile", "demo", "down"), "stop the services; every volume stays"),
+        Run((*COMPOSE, "--profile", "demo", "--profile", "httpd", "down"), "stop the services; every volume stays"),
         Run(("docker", "stop", "jupyter-ann", "jupyter-bob"), "let people's servers end in order"),
         Run(("docker", "rm", "--force", "jupyter-ann", "jupyter-bob"), "remove their containers; homes stay"),
     )
@@ -171,7 +188,7 @@ def test_down_does_nothing_where_nothing_runs():
 
 
 @given(
-    services=st.sets(st.sampled_from(names.DEMO_SERVICES)),
+    services=st.sets(st.sampled_from(names.EVERY_SERVICE)),
     servers=st.lists(st.sampled_from([ANN, BOB])).map(tuple),
     compose=st.sampled_from([DEBIAN_12, Compose(COMPOSE, "2.30.0")]),
 )
@@ -292,3 +309,9 @@ def test_the_demos_people_never_get_into_somebodys_deployment(tmp_path):
     require_demo_or_nothing(sources.read(tmp_path, {}))
     with pytest.raises(HostNotReady, match="asks the directory"):
         require_demo_or_nothing(sources.read(lay_out(tmp_path, FILES), {}))
+
+
+def test_an_image_that_will_be_pulled_is_no_reason_not_to_start():
+    settings = make_settings(servers={"image": "registry.example.com/lab:1"})
+    images = {tag: image for tag, image in BUILT.items() if tag != "jupyterhub-user"}
+    assert plan_up(settings, make_host(settings, images=images)) == ()

@@ -9,7 +9,8 @@ import pytest
 
 from onehub.core.errors import StepFailed
 from onehub.core.plan import Run, Step, Write
-from onehub.host.runner import Runner, capture, follow, write_atomically
+from onehub.host.files import write_atomically
+from onehub.host.runner import Runner, capture, follow
 
 AGAIN = "mend the cause and repeat; done steps stay done"
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from jupyterhub.spawner import SpawnException
 
+from onehub.core.names import RESCUE_IMAGE
 from onehub.core.profiles import Folder, Profile
 from onehub.core.settings import Settings
 from onehub.hub.spawner import ServerSpawner
@@ -20,11 +21,18 @@ SETTINGS = Settings(
 )
 
 
+class OnFullHost(ServerSpawner):
+    """Every image is here."""
+
+    async def _id_of(self, image: str) -> str:
+        return image
+
+
 @pytest.fixture
 def spawner_of():
     def make(*groups: str, **options: object) -> ServerSpawner:
         user = SimpleNamespace(name="bob", url="/user/bob/", groups=[SimpleNamespace(name=dn) for dn in groups])
-        spawner = ServerSpawner(settings=SETTINGS, extra_host_config={"oom_score_adj": 500})
+        spawner = OnFullHost(settings=SETTINGS, extra_host_config={"oom_score_adj": 500})
         spawner.user, spawner.db = user, SimpleNamespace(commit=lambda: None)
         spawner.orm_spawner = SimpleNamespace(user_options=options, server=None, name="", state={})
         spawner.user_options = options
@@ -48,6 +56,35 @@ def test_what_is_chosen_is_applied_and_the_next_start_forgets_it(spawner_of):
     assert (spawner.mem_limit, spawner.mem_guarantee, spawner.cpu_limit) == (2 * GIB, GIB // 2, 2)
     assert spawner.volumes == {"{home}": "/home/jovyan/work"}
     assert spawner.extra_host_config["group_add"] == []
+
+
+def test_a_rescue_server_is_for_once_and_leaves_nothing_behind(spawner_of):
+    spawner = spawner_of(GROUP, rescue=True)
+    spawner.cmd, spawner._usual["cmd"], spawner._choice_before = ["own.sh"], ["own.sh"], {"profile": "Large"}
+    spawner._take_choice()
+    assert (spawner.image, spawner.cmd, spawner.mem_guarantee) == (RESCUE_IMAGE, None, 128 * 1024**2)
+    assert spawner.volumes == {"{home}": "/home/jovyan/work"}
+    assert spawner.extra_host_config["read_only"] is True
+    assert spawner.orm_spawner.user_options == {"profile": "Large"}
+    spawner.user_options = {"profile": "Large"}
+    spawner._take_choice()
+    assert (spawner.image, spawner.cmd, spawner.mem_guarantee) == ("jupyterhub-user", ["own.sh"], GIB)
+    assert "read_only" not in spawner.extra_host_config
+
+
+def test_the_choice_of_last_time_is_no_mistake_where_nothing_is_left_to_choose(spawner_of):
+    spawner = spawner_of(profile="Large")
+    spawner._choice_before = {"profile": "Large"}
+    spawner._take_choice()
+    assert spawner.image == "plain:1"
+
+
+@pytest.mark.parametrize(("name", "container"), [("", "jupyter-bob"), ("gpu-2", "jupyter-bob--gpu-2d2")])
+def test_servers_of_one_person_have_containers_of_their_own(spawner_of, name, container):
+    spawner = spawner_of()
+    spawner.orm_spawner.name = name
+    spawner.name_template = "jupyter-{username}{suffix}"
+    assert spawner.object_name == container
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ def configured(tmp_path):
     def make(**sections: dict) -> Config:
         (tmp_path / "proxy_api_password").write_text("secret")
         (tmp_path / "metrics_token").write_text("another")
+        (tmp_path / "culling_token").write_text("a third")
         config = Config()
         names = {"data_mount": str(tmp_path)} | sections.pop("names", {})
         configure(config, Settings.model_validate({"names": names} | sections))
@@ -41,6 +42,12 @@ def test_limits_reach_the_container(configured):
     assert spawner.extra_host_config["memswap_limit"] == 1024**3
 
 
+def test_a_person_has_one_server_unless_the_operator_says_otherwise(configured):
+    assert configured().JupyterHub.allow_named_servers is False
+    hub = configured(limits={"servers_per_person": 3}).JupyterHub
+    assert (hub.allow_named_servers, hub.named_server_limit_per_user) == (True, 2)
+
+
 def test_the_seeds_spawn_command_and_an_empty_one(configured):
     assert configured(servers={"command": "start-singleuser.sh --debug"}).ServerSpawner.cmd == [
         "start-singleuser.sh",
@@ -53,14 +60,10 @@ def test_the_servers_image_is_never_fetched_from_a_registry(configured):
     assert configured().ServerSpawner.pull_policy == "never"
 
 
-def test_the_culler_may_cull_and_nothing_else(configured):
-    hub = configured(culling={"idle": "1h", "every": "1m"}).JupyterHub
-    (_, service), (_, role) = hub.services, hub.load_roles
-    assert service["command"][-2:] == ["--timeout=3600", "--cull-every=60"]
-    assert role["scopes"] == ["list:users", "read:users:activity", "read:servers", "delete:servers"]
-    assert [service["name"] for service in configured(culling={"enabled": False}).JupyterHub.services] == [
-        "monitoring"
-    ]
+def test_who_asks_for_idle_servers_may_do_nothing_else(configured):
+    hub = configured().JupyterHub
+    assert hub.services[1] == {"name": "culling", "api_token": "a third"}
+    assert hub.load_roles[1]["scopes"] == [*hub.custom_scopes] == ["custom:onehub:cull"]
 
 
 def test_the_monitoring_token_reads_metrics_and_nothing_else(configured):
@@ -76,3 +79,24 @@ def test_the_proxys_password_is_over_what_an_older_file_says(configured):
 
 def test_basic_auth_in_the_form_that_htpasswd_writes():
     assert basic_auth_entry("hub", "secret") == "hub:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="
+
+
+@pytest.mark.parametrize(
+    ("front", "bind", "subdomains", "forms"),
+    [
+        ({}, "http://:8000/", "", "PathPrefix(`/hub/`)"),
+        ({"address": "https://a.b/jupyter"}, "http://:8000/jupyter/", "", "PathPrefix(`/jupyter/hub/`)"),
+        (
+            {"address": "https://a.b:8443", "subdomains": True},
+            "http://:8000/",
+            "https://a.b:8443",
+            "PathPrefix(`/hub/`)",
+        ),
+    ],
+)
+def test_the_shapes_of_the_front_door(configured, front, bind, subdomains, forms):
+    config = configured(front=front)
+    assert config.JupyterHub.bind_url == bind
+    assert config.JupyterHub.get("subdomain_host", "") == subdomains
+    routers = config.RoutesProxy.extra_dynamic_config["http"]["routers"]
+    assert routers["hub-forms"]["rule"].startswith(forms)

@@ -11,9 +11,12 @@ import pytest
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 
 import onehub.hub
+from onehub.core.page import Page
+from onehub.hub.page import Look
 
 THEIRS = Path(sys.prefix, "share/jupyterhub/templates")
 OURS = Path(onehub.hub.__file__).with_name("templates")
+PAGES = sorted({file.name for file in (*OURS.glob("[!_c]*.html"), *THEIRS.glob("*.html"))})
 
 
 @pytest.fixture
@@ -22,8 +25,14 @@ def page() -> Callable[..., str]:
     theirs = FileSystemLoader(THEIRS)
     loader = ChoiceLoader([PrefixLoader({"templates": theirs}), FileSystemLoader(OURS), theirs])
     environment = Environment(loader=loader, autoescape=True, undefined=ChainableUndefined)
-    environment.globals |= {"static_url": lambda path, **_: path, "csrf": ""}
-    return lambda name, **values: environment.get_template(name).render(**values)
+    environment.globals |= {"static_url": lambda path, **_: path, "csrf": "", "base_url": "/hub/"}
+
+    def render(name: str, settings: Page | None = None, **values: object) -> str:
+        return environment.get_template(name).render(
+            look=Look(settings or Page(), ""), progress_url="/hub/api/progress", **values
+        )
+
+    return render
 
 
 def somebody(notice: str) -> SimpleNamespace:
@@ -48,5 +57,42 @@ def test_the_page_for_choosing_a_server_is_theirs_with_our_cards(page):
     form = "<fieldset>cards</fieldset>"
     told = page("spawn.html", user=somebody(""), for_user=somebody(""), spawner_options_form=form, url="/hub/spawn")
     assert form in told
-    assert ".onehub-profile" in told
     assert "<h1>Start a server</h1>" in told
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_has_the_title_the_announcement_and_one_main_part(page, name):
+    settings = Page(
+        title="A <b> hub",
+        announcement="Down & out <i>soon</i>",
+        announcement_level="warning",
+        help_url="https://h.example",
+    )
+    told = page(name, settings, user=somebody(""), status_code=500)
+    head, _, body = told.partition("</head>")
+    assert "A &lt;b&gt; hub" in head.partition("<title>")[2].partition("</title>")[0]
+    assert "Down &amp; out &lt;i&gt;soon&lt;/i&gt;" in body
+    assert "alert-warning" in body
+    assert '<a href="https://h.example">Help</a>' in body
+    assert body.count("<main") == body.count("</main>") == 1
+    assert body.index("Announcement") < body.index("<main") < body.index("</main>") < body.index("<footer")
+
+
+def test_a_refusal_stands_in_the_form_and_belongs_to_its_fields(page):
+    told = page("login.html", login_error="Wrong.", username="al<ice")
+    assert 'role="alert">Wrong.</p>' in told
+    assert told.count('aria-describedby="login_error"') == 2
+    assert 'value="al&lt;ice"' in told
+    assert "login_error" not in page("login.html").partition("<body>")[2]
+
+
+def test_an_error_says_what_to_quote(page):
+    told = page("error.html", status_code=503, status_message="Service Unavailable", message="Full.")
+    assert "<h1>Not at this moment</h1>" in told
+    assert "<p>Full.</p>" in told
+    assert "<code>503, 2" in told
+
+
+@pytest.mark.parametrize("name", ["home.html", "not_running.html"])
+def test_buttons_of_others_are_optional(page, name):
+    assert "_rescue" not in page(name, user=somebody(""))
