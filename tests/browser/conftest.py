@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.e2e.deployment import REPOSITORY
 
 _CHROMIUM = "/usr/bin/chromium"
 _FLAGS = (
@@ -17,19 +22,31 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Names of the tests' own are this host.
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 )
 PATIENCE = 90_000
 """Milliseconds until something that should happen counts as never happening."""
 expect.set_options(timeout=PATIENCE)
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Debian's, installed where there is none."""
+    if not Path(_CHROMIUM).exists():
+        subprocess.run(["apt-get", "update", "--quiet"], check=True, timeout=300)
+        install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"]
+        subprocess.run([*install, "chromium", "fonts-dejavu-core"], check=True, timeout=900)
+    return _CHROMIUM
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+def browser(chromium: str) -> Iterator[Browser]:
+    """A real one."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_FLAGS))
-        yield chromium
-        chromium.close()
+        launched = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        yield launched
+        launched.close()
 
 
 @pytest.fixture
@@ -42,6 +59,10 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def window(context: BrowserContext) -> Page:
-    """A window of it."""
-    return context.new_page()
+def window(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A window of it; how it looked in the end is left in `.artefacts/browser`."""
+    made = context.new_page()
+    yield made
+    if not made.is_closed():
+        name = re.sub(r"[^\w.-]+", "-", request.node.name)
+        made.screenshot(path=REPOSITORY / ".artefacts" / "browser" / f"{name}.png")

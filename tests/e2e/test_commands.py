@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 
 import pytest
 
@@ -20,6 +21,11 @@ def test_nothing_listens_beyond_the_loopback(deployment):
         for binding in bindings or ()
     }
     assert published == {("8000/tcp", "127.0.0.1")}
+    # httpd is in the host's network; from Docker's own side of it nobody is let in.
+    outward = inspect("network", "bridge")["IPAM"]["Config"][0]["Gateway"]
+    for port in (deployment.http_port, deployment.https_port):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((outward, port), timeout=10)
 
 
 def test_doctor_finds_a_healthy_deployment(deployment):
@@ -59,6 +65,7 @@ def test_status_tells_services_and_servers(deployment, person):
         "hub": "healthy",
         "proxy": "healthy",
         "directory": "healthy",
+        "httpd": "healthy",
     }
     assert [(server["person"], server["state"]) for server in status["servers"]] == [("alice", "running")]
     assert status["settings_current"] is True

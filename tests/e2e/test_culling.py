@@ -25,9 +25,9 @@ culling = { idle = "2h" }
 """
 _SHORT = """
 [culling]
-idle = "40s"
-busy = "60s"
-warn = "20s"
+idle = "30s"
+busy = "100s"
+warn = "15s"
 every = "5s"
 
 [page]
@@ -80,8 +80,8 @@ def test_who_is_idle_is_stopped_and_who_works_is_spared(profiles, person):
     assert runs(profiles, "bob"), "it computes, and its person was here"
     told = profiles.onehub("cull").stdout
     assert "Patient" in told, told
-    wait_until(lambda: not runs(profiles, "carol"), "the program in the terminal has run for too long")
-    wait_until(lambda: not runs(profiles, "bob"), "the kernel has computed for too long")
+    wait_until(lambda: not runs(profiles, "carol"), "the program in the terminal has run for too long", 240)
+    wait_until(lambda: not runs(profiles, "bob"), "the kernel has computed for too long", 240)
     assert runs(profiles, "ada")
 
     alice.start()

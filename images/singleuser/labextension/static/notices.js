@@ -32,6 +32,7 @@
       this.apputils = apputils;
       this.warning = null;
       this.announcement = null;
+      this.signedOut = null;
       this.announced = "";
       this.timer = 0;
       this.asked = 0;
@@ -55,6 +56,7 @@
       try {
         // To be asked is not activity.
         const answer = await this.request("notices?no_track_activity=1", {});
+        this.tellSignedOut(answer.status === 401 || answer.status === 403);
         if (answer.ok) {
           const told = await answer.json();
           again = told.ask_again;
@@ -68,6 +70,19 @@
       }
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.ask(), (document.hidden ? Math.max(again, HIDDEN) : again) * 1000);
+    }
+
+    // In another tab, or from all tabs by whoever looks after the hub: saving would fail.
+    tellSignedOut(isSignedOut) {
+      if (!isSignedOut) {
+        this.dismiss("signedOut");
+        return;
+      }
+      if (this.signedOut === null) {
+        const message = "You are signed out. Sign in again in a new tab, then go on here: nothing in this tab is lost.";
+        const signIn = { label: "Sign in", callback: () => window.open(`${this.settings.baseUrl}lab`) };
+        this.signedOut = this.apputils.Notification.error(message, { autoClose: false, actions: [signIn] });
+      }
     }
 
     warn(told) {
@@ -141,6 +156,9 @@
     gone(change) {
       if (change.type !== "removed") {
         return;
+      }
+      if (change.notification.id === this.signedOut) {
+        this.signedOut = null;
       }
       if (change.notification.id === this.announcement) {
         this.announcement = null;
