@@ -1,10 +1,12 @@
 """What the front door costs: Apache httpd and our proxy beside Apache httpd and configurable-http-proxy, alternately.
 
 Both have the same Apache, TLS and the same server behind them; ours is the virtual host that `onehub httpd` writes,
-the other the rewrite rules that JupyterHub's documentation gives. Prints a table and writes
-bench/results/front-door.json: `requests_ratio`, `download_ratio` (ours : stock), `echo_added_ms` (ours, at the
-median, over a connection without anything between), and `upload_grew_mb`, what Apache and our proxy hold more during
-an upload.
+the other the rewrite rules that JupyterHub's documentation gives. To know what each part has to do with it, three
+more ways are measured too: through Apache alone, as if a proxy cost nothing, and through each proxy alone, without
+Apache and TLS. Prints a table and writes bench/results/front-door.json: `requests_ratio`, `download_ratio` (ours :
+stock), `bound_…` (Apache alone : stock, which no proxy can exceed), `proxy_…` (the proxies alone), `echo_added_ms`
+(ours, at the median, over a connection without anything between), and `upload_grew_mb`, what Apache and our proxy
+hold more during an upload.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import docker
@@ -35,11 +37,17 @@ _ROOT = Path(__file__).parents[1]
 _RESULT = Path(__file__).parent / "results" / "front-door.json"
 _IMAGE = "localhost/onehub-bench/front"
 _NAME = f"onehub-bench-{os.getpid()}"
-_ROUNDS = 3
-_PORTS = {"ours": 443, "stock": 444}
-_SECONDS = 5
+_ROUNDS = 5
+_WAYS = {
+    "ours": "https://apache:443",
+    "stock": "https://apache:444",
+    "Apache alone": "https://apache:445",
+    "our proxy alone": "http://traefik:8000",
+    "stock's proxy alone": "http://chp:8000",
+}
+_SECONDS = 4
 _CONNECTIONS = 16
-_MESSAGES = 400
+_MESSAGES = 200
 _UPLOAD = 2 << 30
 _ADD_ROUTE = """
 import asyncio
@@ -76,7 +84,7 @@ _STOCK_SITE = """
 
 @dataclass
 class _Figures:
-    """Of one variant, one value for each round."""
+    """Of one way, one value for each round."""
 
     requests: list[float] = field(default_factory=list)
     download: list[float] = field(default_factory=list)
@@ -86,15 +94,14 @@ class _Figures:
 def main() -> None:
     """Measure both; needs the images of the hub and its proxy (`make build`)."""
     with tempfile.TemporaryDirectory(prefix="onehub-bench-") as folder, _everything(Path(folder)):
-        taken = {"ours": _Figures(), "stock": _Figures()}
+        taken = {way: _Figures() for way in _WAYS}
         direct: list[float] = []
         for _ in range(_ROUNDS):
             direct += _echo("ws://upstream:8888")
-            for variant, figures in taken.items():
-                base = f"https://apache:{_PORTS[variant]}"
-                figures.requests.append(_requests(base))
-                figures.download.append(_download(base))
-                figures.echo += _echo(base.replace("https", "wss"))
+            for way, figures in taken.items():
+                figures.requests.append(_requests(_WAYS[way]))
+                figures.download.append(_download(_WAYS[way]))
+                figures.echo += _echo(_WAYS[way].replace("http", "ws", 1))
         grew = _upload(Path(folder))
     _show(taken, direct, grew)
 
@@ -109,9 +116,16 @@ def _show(taken: dict[str, _Figures], direct: list[float], grew: float) -> None:
         added = figures["echo"] - bare
         table.add_row(name, f"{figures['requests']:.0f}", f"{figures['download']:.0f}", f"{added:.2f}")
     ours, stock = middle["ours"], middle["stock"]
+    pairs = {
+        "": ("ours", "stock"),
+        "bound_": ("Apache alone", "stock"),
+        "proxy_": ("our proxy alone", "stock's proxy alone"),
+    }
     result = {
-        "requests_ratio": round(ours["requests"] / stock["requests"], 2),
-        "download_ratio": round(ours["download"] / stock["download"], 2),
+        f"{prefix}{kind}_ratio": round(middle[one][kind] / middle[other][kind], 2)
+        for prefix, (one, other) in pairs.items()
+        for kind in ("requests", "download")
+    } | {
         "echo_added_ms": round(ours["echo"] - bare, 2),
         "stock_echo_added_ms": round(stock["echo"] - bare, 2),
         "requests_per_s": round(ours["requests"]),
@@ -205,7 +219,9 @@ def _everything(folder: Path) -> Iterator[None]:
         certificate_file="/etc/ssl/certs/front.pem",
         key_file="/etc/ssl/private/front.key",
     )
-    (folder / "sites.conf").write_text("Listen 444\n" + render(site, "For a measurement.") + _STOCK_SITE)
+    ours = render(site, "For a measurement.")
+    alone = render(replace(site, upstream="upstream:8888", https_port=445), "As if a proxy cost nothing.")
+    (folder / "sites.conf").write_text(f"Listen 444\nListen 445\n{ours}{_STOCK_SITE}{alone}")
     folder.chmod(0o755)
     _docker("network", "create", _NAME)
     try:
@@ -229,8 +245,8 @@ def _everything(folder: Path) -> Iterator[None]:
 
 def _wait_for_answers() -> None:
     retry = ("--retry", "30", "--retry-delay", "1", "--retry-all-errors")
-    for port in _PORTS.values():
-        _inside("curl", "-ksSf", *retry, f"https://apache:{port}/user/p/small")
+    for base in _WAYS.values():
+        _inside("curl", "-ksSf", *retry, f"{base}/user/p/small")
 
 
 def _start(name: str, image: str, *command: str, volume: str = "", also: str = "") -> None:

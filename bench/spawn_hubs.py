@@ -174,6 +174,8 @@ def _make_deployment(directory: Path, name: str, port: int) -> None:
         "COMPOSE_PROJECT_NAME": name,
         "HUB_CONTAINER_NAME": name,
         "HUB_PORT": str(port),
+        "HTTPS_PORT": str(_free_port()),
+        "HTTP_PORT": str(_free_port()),
         "DOCKER_NETWORK_NAME": f"{name}-network",
         "DATA_VOLUME_HOST": f"{name}-data",
         "DOCKER_NOTEBOOK_IMAGE": _OUR_BASE,

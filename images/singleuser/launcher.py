@@ -1,4 +1,4 @@
-"""jupyterhub-singleuser without imports that a server of one person has no use for, in place of pip's script.
+"""jupyterhub-singleuser without what a server of one person has no use for, in place of pip's script.
 
 `import jupyterhub.singleuser` brings the hub along: its database models, SQLAlchemy and alembic, for the sake of one
 class that log lines are compared with. jsonschema builds a grammar for IRIs, which no schema of Jupyter's holds. Both
@@ -7,6 +7,7 @@ Only this process is concerned; kernels, terminals and other programs import wha
 the environment does without.
 """
 
+import atexit
 import contextlib
 import importlib
 import importlib.util
@@ -88,7 +89,19 @@ def prepare() -> None:
     import_without_the_hub()
 
 
+def end_at_once() -> None:
+    """Leave the interpreter as it is: to take it apart is most of a stop, and twenty may stop together.
+
+    For `atexit`, which calls it last, as the first that was registered: all else that has to end has ended.
+    """
+    with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    atexit.register(end_at_once)
     if not os.environ.pop(_PLAIN, ""):
         try:
             prepare()
@@ -98,4 +111,10 @@ if __name__ == "__main__":
             os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - itself, in a clean process
     from jupyterhub.singleuser import main
 
-    sys.exit(main())
+    status: object = "it did not end by itself"
+    try:
+        status = main()
+    finally:
+        if status:
+            atexit.unregister(end_at_once)  # which knows of no status but 0
+    sys.exit(status)

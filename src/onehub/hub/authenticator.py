@@ -39,6 +39,7 @@ from .review import INVITED, Review, auth_model, is_invited
 from .rules import LiveRules
 from .sign_in import SignInHandler, SignInRefused, SignOutHandler
 from .throttle import Throttle
+from .turnstile import Turnstile
 
 _MAX_PASSWORD = 1024
 _LEAST_SECONDS = 1.0
@@ -100,6 +101,7 @@ class DirectoryAuthenticator(Authenticator):
         self._leaving = Leaving(own.notice, self.log)
         self._naming = Naming(self._pool, self.identities, self.settings.servers.home_prefix, self.log)
         self._review = Review(own, self._pool, self.rules, self.identities, self._naming, self._leaving, self.log)
+        self._turnstile = Turnstile()
         self._newcomers: set[str] = set()
 
     # -- JupyterHub's seams
@@ -153,6 +155,7 @@ class DirectoryAuthenticator(Authenticator):
         if not hasattr(handler, "_token_authenticated"):
             # JupyterHub 6.1.1 reads it of everybody who may not go on, and sets it for tokens alone: a 500 otherwise.
             handler._token_authenticated = False
+        await self._turnstile.turn()
         return await self._review.one(user, handler.users)
 
     def check_allowed(self, username, authentication=None) -> bool:

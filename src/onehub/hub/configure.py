@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 
 from traitlets.config import Config
@@ -13,6 +14,7 @@ from onehub.core.capacity import Capacity
 from onehub.core.culling import SCOPE
 from onehub.core.settings import Settings
 
+from . import database
 from .authenticator import DirectoryAuthenticator
 from .entry import CULLING_TOKEN, DEPLOYMENT, METRICS_TOKEN, PROXY_PASSWORD, ROUTES
 from .headers import HEADERS, pages_by_script
@@ -62,7 +64,8 @@ def _configure_hub(c: Config, settings: Settings, data: Path) -> None:
     # Apache arrives through the host's side of our networks; whom it names in X-Forwarded-For is the client.
     c.JupyterHub.trusted_downstream_ips = gateways()
     c.JupyterHub.cookie_secret_file = str(data / "jupyterhub_cookie_secret")
-    c.JupyterHub.db_url = f"sqlite:///{data / 'jupyterhub.sqlite'}"
+    c.JupyterHub.db_url = f"sqlite:///{data / database.FILE}"
+    c.JupyterHub.db_kwargs = {"creator": partial(database.connect, data / database.FILE)}
     c.JupyterHub.log_level = settings.hub.log_level
     # As long as a sign-in lasts: a token must not outlive its person's access by much.
     c.JupyterHub.token_expires_in_max_seconds = 14 * 24 * 3600

@@ -16,6 +16,7 @@ from onehub.core import settings as core_settings
 from onehub.core.errors import OneHubError
 from onehub.core.sources import AD_VARIABLES
 
+from . import database
 from .health import PATH_FILE
 
 DEPLOYMENT = Path("/srv/jupyterhub")
@@ -36,14 +37,21 @@ _HUB_UID = 65532
 def main() -> None:
     """Prepare, drop every privilege, become JupyterHub."""
     try:
-        settings = core_settings.load(DEPLOYMENT, os.environ, kept_exports=True)
+        _prepare()
     except OneHubError as error:
         sys.stderr.write(f"error: {error}\n\nhint: {error.hint}\n")
         sys.exit(error.exit_code)
+    config = Path(__file__).with_name("jupyterhub_config.py")
+    os.execvp("jupyterhub", ["jupyterhub", "--config", str(config)])  # noqa: S606, S607
+
+
+def _prepare() -> None:
+    settings = core_settings.load(DEPLOYMENT, os.environ, kept_exports=True)
     data = Path(settings.names.data_mount)
     groups = [_DOCKER_SOCKET.stat().st_gid] if _DOCKER_SOCKET.exists() else []
     _give([RUN, ROUTES, data, *data.iterdir()])
     _become_hub(groups)
+    database.prepare(data / database.FILE)
     _write_private(SETTINGS_FILE, settings.to_json())
     _write_private(DIGEST_FILE, settings.digest())
     _write_private(PATH_FILE, settings.front.path)
@@ -54,8 +62,6 @@ def main() -> None:
         os.environ.pop(name, None)
     os.environ |= {"HOME": str(data), "ONEHUB_DATA": str(data)}
     os.chdir(data)
-    config = Path(__file__).with_name("jupyterhub_config.py")
-    os.execvp("jupyterhub", ["jupyterhub", "--config", str(config)])  # noqa: S606, S607
 
 
 def _give(paths: Iterable[Path]) -> None:
