@@ -101,8 +101,8 @@ def end_at_once() -> None:
 
 
 if __name__ == "__main__":
-    atexit.register(end_at_once)
     if not os.environ.pop(_PLAIN, ""):
+        atexit.register(end_at_once)
         try:
             prepare()
         except Exception as error:  # noqa: BLE001 - a release unlike those that this was made for must start, too

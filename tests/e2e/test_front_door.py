@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+import trustme
 import websockets
 
 from onehub.core.front import SELF_SIGNED_CA
@@ -173,6 +174,47 @@ def answers(somebody: Person) -> bool:
         return somebody.client.get("/hub/health").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def test_while_the_proxy_is_away_a_page_says_so(deployment, come):
+    alice = come("alice")
+    run("docker", "stop", f"{deployment.hub}-proxy")
+    try:
+        page = alice.client.get("/hub/home")
+        assert page.status_code == 503
+        assert "One moment, please" in page.text
+        assert "http-equiv='refresh'" in page.text
+    finally:
+        run("docker", "start", f"{deployment.hub}-proxy")
+    wait_until(lambda: answers(alice), "the hub answers")
+    assert alice.is_signed_in()
+
+
+def test_a_certificate_of_ones_own_stays_while_its_successor_is_of_no_use(deployment, shape):
+    folder, authority = deployment.directory / "httpd", trustme.CA()
+    first, second = (authority.issue_cert("localhost") for _ in range(2))
+
+    def put(certificate: trustme.LeafCert, key: trustme.LeafCert) -> None:
+        certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
+        key.private_key_pem.write_to_path(folder / "key.pem")
+        (folder / "key.pem").chmod(0o600)
+
+    def shown() -> bytes:
+        return ssl.PEM_cert_to_DER_cert(serial(deployment))
+
+    def der(certificate: trustme.LeafCert) -> bytes:
+        return ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())
+
+    put(first, first)
+    shape(f'address = "https://localhost:{deployment.https_port}/"\ncertificate = "files"')
+    wait_until(lambda: shown() == der(first), "httpd shows the certificate")
+    put(second, first)
+    told = run("docker", "exec", f"{deployment.hub}-httpd", "reload", check=False)
+    assert told.returncode
+    assert "certificate and key do not belong together" in told.stderr
+    assert shown() == der(first)
+    put(second, second)
+    wait_until(lambda: shown() == der(second), "httpd takes up the successor by itself")
 
 
 async def test_below_a_path(deployment, shape, come):
