@@ -104,7 +104,7 @@ def commands_page() -> str:
         "to stderr. What each exit code means: [exit-codes.md](exit-codes.md).",
     ]
     for path, command in _commands(cli, "onehub"):
-        context = click.Context(command, info_name=path)
+        context = click.Context(command, info_name=path, **command.context_settings)
         usage = " ".join([path, *command.collect_usage_pieces(context)])
         parts += [f"## `{path}`", f"```console\n$ {usage}\n```", inspect.cleandoc(command.help or "")]
         rows = [_parameter(parameter) for parameter in command.params]
