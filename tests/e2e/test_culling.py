@@ -46,9 +46,9 @@ def profiles(deployment):
 
 def test_who_is_idle_is_stopped_and_who_works_is_spared(profiles, person):
     alice, bob, carol, ada = (person(name) for name in ("alice", "bob", "carol", "ada"))
-    choose(ada, "Patient")
     for somebody in (alice, bob, carol):
-        somebody.start(_PATIENCE)
+        choose(somebody, "Usual")
+    choose(ada, "Patient")
     asyncio.run(begin_to_compute(bob))
     asyncio.run(run_in_a_terminal(carol, "sleep 1000"))
     # The hub that comes back finds what each server is.

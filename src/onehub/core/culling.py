@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, FailFast, Field, TypeAdapter
 
 from .profiles import Profile
 from .quantities import format_duration
@@ -234,6 +235,10 @@ class Answers:
         )
 
 
+_FEW = Field(max_length=1000)
+"""People decide what their servers say; the hub reads it while everybody waits."""
+
+
 class _Kernel(BaseModel):
     name: str
     execution_state: str
@@ -247,11 +252,11 @@ class _Terminal(BaseModel):
 
 class _Layer(BaseModel):
     own: datetime | None = None
-    running: tuple[str, ...] = ()
+    running: Annotated[frozenset[str], _FEW, FailFast()] = frozenset()
 
 
-_KERNELS = TypeAdapter(tuple[_Kernel, ...])
-_TERMINALS = TypeAdapter(tuple[_Terminal, ...])
+_KERNELS = TypeAdapter(Annotated[tuple[_Kernel, ...], _FEW, FailFast()])
+_TERMINALS = TypeAdapter(Annotated[tuple[_Terminal, ...], _FEW, FailFast()])
 
 
 def _plain(name: str) -> str:

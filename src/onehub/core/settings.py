@@ -165,7 +165,7 @@ class Directory(Section):
     """Seconds that one sign-in may take in all, however many servers are tried."""
     workers: int = Field(4, ge=1, le=64)
     """Sign-ins that talk to the directory at the same time; further ones wait until the deadline, then are told to
-    try again."""
+    try again. Half as many besides look people up again."""
     wrong_passwords: int = Field(4, ge=2)
     """Wrong passwords for one person before the directory is not asked any more; keep it below the number at which
     the directory locks an account. From one address one less."""

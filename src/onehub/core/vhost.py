@@ -189,6 +189,10 @@ def _forwarding(vhost: Vhost) -> Iterator[str]:
     if vhost.rewrite:
         yield "# Kernels and terminals talk over websockets."
         yield "RewriteEngine On"
+        yield "# What is written as %0d or %20 would be a request of its own behind old releases (CVE-2023-25690)."
+        yield "RewriteCond %{HTTP:Upgrade} =websocket [NC]"
+        yield 'RewriteCond %{REQUEST_URI} "[[:cntrl:] ]"'
+        yield 'RewriteRule "^" "-" [F]'
         yield "RewriteCond %{HTTP:Upgrade} =websocket [NC]"
         yield f'RewriteRule "^{vhost.path}" "ws://{vhost.upstream}%{{REQUEST_URI}}" [P,NE,L]'
     upgrade = "" if vhost.rewrite else " upgrade=websocket"

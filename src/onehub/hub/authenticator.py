@@ -37,6 +37,7 @@ from .notices import notice_handlers
 from .page import LivePage, page_handlers
 from .review import INVITED, Review, auth_model, is_invited
 from .rules import LiveRules
+from .shared import Shared
 from .sign_in import SignInHandler, SignInRefused, SignOutHandler
 from .throttle import Throttle
 from .turnstile import Turnstile
@@ -100,8 +101,11 @@ class DirectoryAuthenticator(Authenticator):
         self._throttle = Throttle(own.wrong_passwords, own.wrong_passwords_within)
         self._leaving = Leaving(own.notice, self.log)
         self._naming = Naming(self._pool, self.identities, self.settings.servers.home_prefix, self.log)
-        self._review = Review(own, self._pool, self.rules, self.identities, self._naming, self._leaving, self.log)
+        # Of its own: strangers who try names must not keep access from being taken away.
+        reviewers = DirectoryPool(self.directory, max(1, own.workers // 2), own.deadline)
+        self._review = Review(own, reviewers, self.rules, self.identities, self._naming, self._leaving, self.log)
         self._turnstile = Turnstile()
+        self._refreshes: Shared = Shared()
         self._newcomers: set[str] = set()
 
     # -- JupyterHub's seams
@@ -155,8 +159,12 @@ class DirectoryAuthenticator(Authenticator):
         if not hasattr(handler, "_token_authenticated"):
             # JupyterHub 6.1.1 reads it of everybody who may not go on, and sets it for tokens alone: a 500 otherwise.
             handler._token_authenticated = False
+        answer = await self._refreshes.get(user.name, lambda: self._refresh(user, handler.users))
+        return dict(answer) if isinstance(answer, dict) else answer
+
+    async def _refresh(self, user, users):
         await self._turnstile.turn()
-        return await self._review.one(user, handler.users)
+        return await self._review.one(user, users)
 
     def check_allowed(self, username, authentication=None) -> bool:
         """Everybody who comes out of `authenticate` was admitted there; nobody else is."""

@@ -27,7 +27,7 @@ from .spawner import ServerSpawner
 _HUB_PORT = 8081
 _LONGEST_QUEUE = 6 * 3600
 """Seconds; who leaves the page leaves the queue, so nobody waits so long."""
-_LARGEST_BODY = 1_000_000
+LARGEST_BODY = 1_000_000
 """Bytes of a form or an API call; Traefik keeps as much in memory."""
 _WRITES = "Method(`POST`) || Method(`PUT`) || Method(`PATCH`)"
 _BEFORE_ALL = 1_000_000
@@ -90,7 +90,7 @@ def _configure_proxy(c: Config, password: str, settings: Settings) -> None:
                 "auth_api": {"basicAuth": {"users": [basic_auth_entry("hub", password)]}},
                 # Anybody may send one, and the hub would believe it; what Apache says is in X-Forwarded-For.
                 "one-address": {"headers": {"customRequestHeaders": {"X-Real-Ip": ""}}},
-                "small-bodies": {"buffering": {"maxRequestBodyBytes": _LARGEST_BODY}},
+                "small-bodies": {"buffering": {"maxRequestBodyBytes": LARGEST_BODY}},
                 "refused": {"ipAllowList": {"sourceRange": ["0.0.0.0/32"]}},
             },
             # The hub holds a whole form in memory before it looks at it; servers take uploads of any size.

@@ -19,17 +19,20 @@ from onehub.core.culling import Answers, History, Report, Seen, Server, Verdict,
 from onehub.core.settings import Settings
 
 from .leaving import stop_server
+from .shared import Shared
 from .spawner import NotOurs, ServerSpawner
 
 _AT_ONCE = 8
 """Servers that are asked at the same time."""
 _ANSWER_WITHIN = 5.0
-_LARGEST_ANSWER = 1_000_000
+_LARGEST_ANSWER = 250_000
 """Bytes; whoever is asked may say what they like."""
 _NOT_OFTENER = 2.0
 """Seconds between two rounds, however close the times are at which servers stop."""
 _FRESH = 4.0
 """Seconds for which a look at a server that is about to stop is good enough to tell its person."""
+_LONGEST_COMPLAINT = 300
+"""Characters of what is wrong with an answer, for the log."""
 _FIRST = 5.0
 """Seconds from the hub's start to the first round: other work is more urgent then."""
 
@@ -50,6 +53,7 @@ class Culling:
         )
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._watched: dict[tuple[str, str, datetime], Watched] = {}
+        self._looks: Shared[Watched] = Shared()
         self._round: asyncio.Future | None = None
 
     def begin(self) -> None:
@@ -117,6 +121,9 @@ class Culling:
         return judge(rules, watched.history, watched.seen, datetime.now(UTC))
 
     async def _look(self, spawner: ServerSpawner) -> Watched:
+        return await self._looks.get(_key(spawner), lambda: self._look_now(spawner))
+
+    async def _look_now(self, spawner: ServerSpawner) -> Watched:
         key, now = _key(spawner), datetime.now(UTC)
         before = self._watched.get(key)
         started, reported = _hubs_word(spawner)
@@ -126,7 +133,8 @@ class Culling:
                 answers = await self._ask(spawner)
             seen = answers.read(started, reported, now)
         except (Silent, ValueError) as error:
-            self._log.warning("Culling: the server of %s cannot be asked: %s", spawner._log_name, error)
+            complaint = str(error)[:_LONGEST_COMPLAINT]
+            self._log.warning("Culling: the server of %s cannot be asked: %s", spawner._log_name, complaint)
             # A machine that is busy answers late: what the server said last stands, for as long as it may.
             seen = replace(before.seen, reported=reported) if before else Seen(started, reported)
             answered = False

@@ -13,6 +13,16 @@ from onehub.core.failures import Failure
 _UNSAFE = re.compile(r"[^a-z0-9_.-]")
 _LONGEST_NAME = 100
 """Characters of a person's name in a file's name, which may have 255 bytes."""
+_MOST = 20
+"""Records of one person."""
+_LONGEST_LINE = 1000
+_LONGEST_LOG = 64_000
+
+
+def bounded(log: bytes) -> tuple[str, ...]:
+    """The end of a container's log, as lines; whoever writes it decides how long they are."""
+    lines = log[-_LONGEST_LOG:].decode("utf-8", "replace").splitlines()
+    return tuple(line[:_LONGEST_LINE] for line in lines)
 
 
 class Failures:
@@ -35,6 +45,7 @@ class Failures:
         temporary.touch(mode=0o600)
         temporary.write_text(failure.to_json(), encoding="utf-8")
         temporary.replace(file)
+        self._keep_few(safe)
 
     def kept(self) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
         """Every record, newest first, and the names of files that hold none."""
@@ -47,6 +58,11 @@ class Failures:
             except ValueError:
                 unreadable.append(file.name)
         return tuple(failures), tuple(unreadable)
+
+    def _keep_few(self, safe: str) -> None:
+        theirs = re.compile(rf"\d+T\d+-{re.escape(safe)}-[^-]+\.json")
+        for old in sorted(file for file in self._folder.iterdir() if theirs.fullmatch(file.name))[:-_MOST]:
+            old.unlink(missing_ok=True)
 
     def _forget(self) -> None:
         for old in self._folder.iterdir():

@@ -22,14 +22,14 @@ class Leaving:
     def expel(self, user, reason: str) -> None:
         """End every session and token now, and the servers after the notice. Homes stay."""
         sign_out(user)
-        if user.name in self._gone:
-            return
-        self._gone.add(user.name)
-        metrics.EXPELLED.inc()
         running = [name for name, spawner in user.spawners.items() if spawner.active]
-        after = f", the server stops in {self._notice} s" if running else ""
-        self._log.warning("%s is signed out%s: %s", user.name, after, reason)
-        if running:
+        if user.name not in self._gone:
+            self._gone.add(user.name)
+            metrics.EXPELLED.inc()
+            after = f", the server stops in {self._notice} s" if running else ""
+            self._log.warning("%s is signed out%s: %s", user.name, after, reason)
+        # Again where a stop has failed, or a start that waited has come through.
+        if running and user.name not in self._stops:
             self._stops[user.name] = asyncio.ensure_future(self._stop_later(user))
 
     def stays(self, name: str) -> None:
@@ -61,10 +61,12 @@ def sign_out(user) -> None:
 
 
 async def stop_servers(user) -> None:
-    """Stop what runs."""
-    for name, spawner in list(user.spawners.items()):
-        if spawner.active:
-            await stop_server(user, name)
+    """Stop what runs: every server, whatever becomes of the others; then raises what went wrong first."""
+    running = [name for name, spawner in user.spawners.items() if spawner.active]
+    ends = await asyncio.gather(*(stop_server(user, name) for name in running), return_exceptions=True)
+    for error in ends:
+        if isinstance(error, BaseException):
+            raise error
 
 
 async def stop_server(user, name: str) -> None:

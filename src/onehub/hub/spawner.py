@@ -32,7 +32,7 @@ from onehub.core.trials import Trials
 
 from .cards import cards, read_form
 from .docker_lanes import DockerLanes
-from .failures import Failures
+from .failures import Failures, bounded
 from .fitness import recorded_trials
 from .identities import HomeTaken
 from .launch import FOLDER_MODE, FOLDER_OWNER, Launch, plan_launch
@@ -569,7 +569,7 @@ class ServerSpawner(DockerSpawner):
             try:
                 state = (await self.docker("inspect_container", self.object_id))["State"]
                 raw = await self.docker("logs", self.object_id, tail=_LOG_LINES)
-                log = tuple(raw.decode("utf-8", "replace").splitlines())
+                log = bounded(raw)
             except (docker.errors.DockerException, requests.RequestException) as second:
                 said = said or str(second)
         return Evidence(

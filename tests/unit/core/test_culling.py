@@ -209,3 +209,17 @@ def test_the_hub_is_asked_in_its_container_as_its_own_user():
     argv = ("docker", "exec", "--user", "65532:65532", "jupyterhub", "python", "-m", "onehub.hub.cull")
     assert ask_argv("jupyterhub", stop=False) == argv
     assert ask_argv("jupyterhub", stop=True) == (*argv, "--stop")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        Answers(b"[" + b"0," * 100_000 + b"0]", None, None),
+        Answers(None, b"[" + b'{"name":"a","last_activity":0},' * 1001 + b'{"name":"a","last_activity":0}]', None),
+        Answers(None, None, b'{"running":[' + b",".join(b'"%d"' % number for number in range(1001)) + b"]}"),
+    ],
+)
+def test_an_answer_beyond_measure_is_refused_in_few_words(answers):
+    with pytest.raises(ValueError) as refused:
+        answers.read(START, START, START)
+    assert len(str(refused.value)) < 1000

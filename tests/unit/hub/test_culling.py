@@ -160,3 +160,17 @@ async def test_what_people_are_told(world):
     assert 5 <= told["ask_again"] <= 60
     nothing = notices(SimpleNamespace(current=Page), None, now)
     assert (nothing["announcement"], nothing["stops_at"], nothing["warn"]) == (None, None, False)
+
+
+async def test_many_who_ask_at_once_cost_the_server_one_look(world):
+    culling = world.culling()
+    verdicts = await asyncio.gather(*(culling.notice(world.spawner) for _ in range(20)))
+    assert len(world.server.asked) == 3
+    assert len({verdict.why for verdict in verdicts}) == 1
+
+
+async def test_what_is_wrong_with_an_answer_is_told_in_short(world, caplog):
+    world.server.answers["kernels"] = [{"name": "x" * 100_000}] * 2
+    assert not (await world.culling().report(stop=False)).servers[0].answered
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "test"]
+    assert len(line) < 400

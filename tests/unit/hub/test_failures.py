@@ -9,7 +9,7 @@ import pytest
 
 from onehub.core.causes import EXITED, SILENT, Evidence
 from onehub.core.failures import Answer, Failure, Question
-from onehub.hub.failures import Failures
+from onehub.hub.failures import Failures, bounded
 from onehub.hub.records import answer
 
 SEEN = Evidence(
@@ -62,3 +62,21 @@ def test_a_question_is_answered_from_the_folder(folder):
     found = answer(Question("alice"), folder)
     assert [failure.reference for failure in found.failures] == ["0000aaaa"]
     assert found.unreadable == ("20261123T000000-bob-1111bbbb.json",)
+
+
+def test_of_one_person_only_the_latest_are_kept(folder):
+    records = Failures(folder)
+    for number in range(25):
+        records.record(f"{number:08x}", "alice", "", EXITED, SEEN)
+    for name in ("x-alice", "alice-x"):
+        records.record("ffffffff", name, "", EXITED, SEEN)
+    kept = [failure for failure in records.kept()[0] if failure.person == "alice"]
+    assert [failure.reference for failure in kept] == [f"{number:08x}" for number in range(24, 4, -1)]
+    assert len(list(folder.iterdir())) == 22
+
+
+def test_of_a_log_without_measure_the_end_is_kept():
+    lines = bounded(b"first\n" + b"/site-packages/jupyterhub/" * 100_000 + b"\n" + b"x" * 5_000 + b"\nlast\n")
+    assert "first" not in lines
+    assert lines[-1] == "last"
+    assert max(map(len, lines)) == 1000
