@@ -24,6 +24,8 @@ _HSTS = 63072000
 """Seconds; two years."""
 _IDLE = 4 * 3600
 """Seconds that a websocket may be silent; Jupyter's own say something every 30."""
+_STALLED = 300
+"""Seconds; each worker that a stranger holds is one less for others."""
 _FORGEABLE = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server", "X-Real-IP", "X-Scheme")
 """What a browser has no business to send; the hub, or what people run behind it, might believe it."""
 _RUN = "/run/httpd"
@@ -160,9 +162,10 @@ def _limits() -> Iterator[str]:
     yield "LimitRequestBody 0"
     yield "LimitRequestFieldSize 16384"
     yield "LimitRequestLine 16384"
-    yield "# A kernel may have nothing to say for a long time."
-    yield f"Timeout {_IDLE}"
-    yield "# … but nobody may take that long for the beginning of a request."
+    yield "# Who neither takes nor sends anything for so long is gone. A kernel may have nothing to say for much longer:"
+    yield "# of this and the timeout of ProxyPass, the longer one holds for websockets."
+    yield f"Timeout {_STALLED}"
+    yield "# … and nobody may take that long for the beginning of a request."
     yield "<IfModule reqtimeout_module>"
     yield "    RequestReadTimeout handshake=20 header=20-60,MinRate=500 body=60,MinRate=500"
     yield "</IfModule>"
