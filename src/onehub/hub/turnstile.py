@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 _TICK = 0.005
 """Seconds; a loop that wakes somebody within twice as much has caught up."""
-_MOST = 0.5
+_MOST = 0.1
 """Seconds that one may wait at the head: the loop may be busy for other reasons, for long."""
 
 
