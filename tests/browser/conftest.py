@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.e2e.deployment import REPOSITORY
+from tests.e2e.deployment import REPOSITORY, run
 
 _CHROMIUM = "/usr/bin/chromium"
 _FLAGS = (
@@ -30,13 +29,20 @@ PATIENCE = 90_000
 expect.set_options(timeout=PATIENCE)
 
 
+def sign_in(window: Page, base: str, name: str, password: str) -> None:
+    """Type both on the login page and send them."""
+    window.goto(f"{base}/hub/login")
+    window.fill("#username_input", name)
+    window.fill("#password_input", password)
+    window.click("#login_submit")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Debian's, installed where there is none."""
     if not Path(_CHROMIUM).exists():
-        subprocess.run(["apt-get", "update", "--quiet"], check=True, timeout=300)
-        install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"]
-        subprocess.run([*install, "chromium", "fonts-dejavu-core"], check=True, timeout=900)
+        run("apt-get", "update", "--quiet")
+        run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", "fonts-dejavu-core")
     return _CHROMIUM
 
 

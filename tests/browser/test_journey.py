@@ -12,6 +12,8 @@ from playwright.sync_api import Error, FilePayload, Locator, Page, expect
 
 from tests.e2e.deployment import REPOSITORY, TestDeployment
 
+from .conftest import sign_in
+
 _PICTURES = REPOSITORY / ".artefacts" / "journey"
 _SELF_SIGNED = 'certificate = "self-signed"\n'
 _PROFILES = """
@@ -56,9 +58,9 @@ def shape(request: pytest.FixtureRequest, deployment: TestDeployment) -> Iterato
 
 def test_from_the_sign_in_to_the_sign_out(shape: Shape, deployment: TestDeployment, window: Page, tmp_path: Path):
     passwords = deployment.passwords()
-    _sign_in(window, shape, "bob", "wrong")
+    sign_in(window, shape.base, "bob", "wrong")
     expect(window.get_by_role("alert")).to_contain_text("Wrong user name or password.")
-    _sign_in(window, shape, "bob", passwords["bob"])
+    sign_in(window, shape.base, "bob", passwords["bob"])
     window.wait_for_url("**/hub/spawn**")
     window.get_by_role("radio", name="Small").check()
     window.get_by_role("button", name="Start", exact=True).click()
@@ -78,7 +80,7 @@ def test_from_the_sign_in_to_the_sign_out(shape: Shape, deployment: TestDeployme
     other.goto(f"{shape.base}/hub/logout")
     expect(other.get_by_role("heading", level=1)).to_have_text("You are signed out")
 
-    _sign_in(other, shape, "ada", passwords["ada"])
+    sign_in(other, shape.base, "ada", passwords["ada"])
     other.wait_for_url("**/hub/spawn**")
     other.goto(f"{shape.base}/hub/admin")
     expect(other.get_by_role("button", name="Details of bob")).to_be_visible()
@@ -86,7 +88,7 @@ def test_from_the_sign_in_to_the_sign_out(shape: Shape, deployment: TestDeployme
 
 
 def test_who_signs_out_in_one_tab_is_told_in_the_other(shape: Shape, deployment: TestDeployment, window: Page):
-    _sign_in(window, shape, "bob", deployment.passwords()["bob"])
+    sign_in(window, shape.base, "bob", deployment.passwords()["bob"])
     window.wait_for_url("**/hub/spawn**")
     window.get_by_role("button", name="Start", exact=True).click()
     _arrive(window, f"{shape.server}/user/bob/lab")
@@ -99,17 +101,10 @@ def test_who_signs_out_in_one_tab_is_told_in_the_other(shape: Shape, deployment:
     window.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(window.locator(".Toastify__toast", has_text="You are signed out")).to_be_visible()
     _picture(window, shape, "signed-out")
-    _sign_in(other, shape, "bob", deployment.passwords()["bob"])
+    sign_in(other, shape.base, "bob", deployment.passwords()["bob"])
     other.goto(f"{shape.base}/hub/home")
     other.get_by_role("button", name="Stop it").click()
     expect(other.get_by_role("link", name="Start my server")).to_be_visible()
-
-
-def _sign_in(window: Page, shape: Shape, name: str, password: str) -> None:
-    window.goto(f"{shape.base}/hub/login")
-    window.fill("#username_input", name)
-    window.fill("#password_input", password)
-    window.click("#login_submit")
 
 
 def _arrive(window: Page, address: str) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.deployment import REPOSITORY, TestDeployment, inspect, run
 from tests.e2e.person import Person, wait_until
 
-from .conftest import PATIENCE
+from .conftest import PATIENCE, sign_in
 
 _PICTURES = REPOSITORY / ".artefacts" / "pages"
 _PHONE, _DESK = 360, 1280
@@ -88,10 +88,7 @@ def _look(window: Page, name: str) -> None:
 
 
 def _sign_in(window: Page, hub: TestDeployment, name: str, password: str = "") -> None:
-    window.goto(f"{hub.base}/hub/login")
-    window.fill("#username_input", name)
-    window.fill("#password_input", password or hub.passwords()[name])
-    window.click("#login_submit")
+    sign_in(window, hub.base, name, password or hub.passwords()[name])
 
 
 def _start(window: Page, profile: str) -> None:

@@ -256,16 +256,16 @@ def test_too_large_a_head_is_a_431(deployment, path, header):
     assert status_of(send(deployment, request.encode())) == 431
 
 
-# -- what one person's page does with another's cookies
-
-
 @pytest.mark.parametrize("line", ["POST /nothing", "PUT /user/nobody/api/contents/x", "GET /hub/login"])
 def test_the_hub_refuses_too_large_a_body_before_it_has_come(deployment, line):
     """From anybody, wherever it goes, servers included: it would be kept in memory before it is asked whose it is."""
     head = f"{line} HTTP/1.1\\r\\nHost: hub\\r\\nContent-Length: 90000000\\r\\n\\r\\n"
-    line = "socket.create_connection(('127.0.0.1', 8081), 20)"
-    ask = f"import socket; line = {line}; line.sendall(b'{head}'); print(line.recv(99))"
+    hub = "socket.create_connection(('127.0.0.1', 8081), 20)"
+    ask = f"import socket; hub = {hub}; hub.sendall(b'{head}'); print(hub.recv(99))"
     assert "400 Bad Request" in run("docker", "exec", deployment.hub, "python", "-c", ask).stdout
+
+
+# -- what one person's page does with another's cookies
 
 
 def test_without_the_token_of_the_page_cookies_change_nothing(deployment, person):

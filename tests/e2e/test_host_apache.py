@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -127,6 +128,13 @@ def test_the_form_for_older_ones_works_too(apache, deployment, site):
     apache.control("a2enmod", "-q", "proxy_wstunnel")
     apache.use(text)
     wait_until(lambda: apache.check("--rewrite")[1]["websocket"]["level"] == "ok", "a websocket gets through")
+    split = "/user/x/a%20HTTP/1.1%0d%0aX-Real-Ip:%20203.0.113.9"
+    head = f"GET {split} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    trust = ssl.create_default_context(cafile=apache.folder / "ca.pem")
+    line = socket.create_connection(("localhost", apache.port), 20)
+    with line, trust.wrap_socket(line, server_hostname="localhost") as secured:
+        secured.sendall(head.encode())
+        assert secured.recv(99).startswith(b"HTTP/1.1 403 ")
 
 
 @pytest.mark.parametrize(

@@ -120,12 +120,23 @@ def test_an_admin_starts_what_the_owner_is_offered(deployment, person):
     bob.stop()
 
 
-def test_a_choice_that_is_withdrawn_is_nobodys_mistake_where_nothing_is_left_to_choose(deployment, person):
+def test_a_choice_that_is_withdrawn_is_refused_once_and_then_forgotten(deployment, person):
+    """Where nothing is left to choose, it is nobody's mistake."""
     bob = person("bob")
     assert bob.hub("POST", "/users/bob/server", {"profile": "Large"}).status_code in (201, 202)
     wait_until(lambda: bob.server_state().get("ready"), "bob's server is ready")
     bob.stop()
     try:
+        deployment.write_toml('[[profile]]\nname = "Only"\n[[profile]]\nname = "Other"\n')
+        deployment.onehub("up")
+        answer = bob.hub("POST", "/users/bob/server")
+        words = "The profile 'Large' is not offered. Please choose one of these: Only, Other."
+        assert (answer.status_code, answer.json().get("message")) == (403, words)
+        bob.start()
+        bob.stop()
+        assert bob.hub("POST", "/users/bob/server", {"profile": "Other"}).status_code in (201, 202)
+        wait_until(lambda: bob.server_state().get("ready"), "bob's server is ready")
+        bob.stop()
         deployment.write_toml('[[profile]]\nname = "Only"\n')
         deployment.onehub("up")
         bob.start()

@@ -160,6 +160,7 @@ class DirectoryAuthenticator(Authenticator):
             # JupyterHub 6.1.1 reads it of everybody who may not go on, and sets it for tokens alone: a 500 otherwise.
             handler._token_authenticated = False
         answer = await self._refreshes.get(user.name, lambda: self._refresh(user, handler.users))
+        # JupyterHub adds to what it gets, and others may be given the same.
         return dict(answer) if isinstance(answer, dict) else answer
 
     async def _refresh(self, user, users):

@@ -1,4 +1,4 @@
-"""JupyterHub's configuration file: everything is in `configure`, where tests reach it."""
+"""JupyterHub's configuration file: its settings are in `configure`, where tests reach it."""
 
 from pathlib import Path
 

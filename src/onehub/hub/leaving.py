@@ -22,7 +22,7 @@ class Leaving:
     def expel(self, user, reason: str) -> None:
         """End every session and token now, and the servers after the notice. Homes stay."""
         sign_out(user)
-        running = [name for name, spawner in user.spawners.items() if spawner.active]
+        running = _running(user)
         if user.name not in self._gone:
             self._gone.add(user.name)
             metrics.EXPELLED.inc()
@@ -62,11 +62,14 @@ def sign_out(user) -> None:
 
 async def stop_servers(user) -> None:
     """Stop what runs: every server, whatever becomes of the others; then raises what went wrong first."""
-    running = [name for name, spawner in user.spawners.items() if spawner.active]
-    ends = await asyncio.gather(*(stop_server(user, name) for name in running), return_exceptions=True)
+    ends = await asyncio.gather(*(stop_server(user, name) for name in _running(user)), return_exceptions=True)
     for error in ends:
         if isinstance(error, BaseException):
             raise error
+
+
+def _running(user) -> list[str]:
+    return [name for name, spawner in user.spawners.items() if spawner.active]
 
 
 async def stop_server(user, name: str) -> None:
