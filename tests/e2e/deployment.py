@@ -8,8 +8,12 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .person import wait_until
 
 ONEHUB = Path(sys.executable).with_name("onehub")
 REPOSITORY = Path(__file__).parents[2]
@@ -131,3 +135,16 @@ def _remove(kind: str, label: str, *verb: str) -> None:
 
 def inspect(kind: str, name: str) -> dict:
     return json.loads(run("docker", kind, "inspect", name).stdout)[0]
+
+
+@contextmanager
+def paused(container: str) -> Iterator[None]:
+    """It is silent meanwhile. Docker calls it unhealthy then, and until it looked again."""
+    run("docker", "pause", container)
+    try:
+        yield
+    finally:
+        run("docker", "unpause", container)
+        wait_until(
+            lambda: inspect("container", container)["State"]["Health"]["Status"] == "healthy", "it is well again"
+        )

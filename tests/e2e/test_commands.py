@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from .deployment import inspect, run
+from .deployment import inspect, paused, run
 from .person import wait_until
 from .test_restarts import healthy
 
@@ -47,12 +47,8 @@ def test_doctor_finds_a_healthy_deployment(deployment):
 
 
 def test_doctor_names_the_directory_that_does_not_answer(deployment):
-    directory = f"{deployment.hub}-directory"
-    run("docker", "pause", directory)
-    try:
+    with paused(f"{deployment.hub}-directory"):
         done = deployment.onehub("doctor", "--json", check=False)
-    finally:
-        run("docker", "unpause", directory)
     assert done.returncode == 4
     messages = [entry["message"] for entry in json.loads(done.stdout) if entry["level"] == "problem"]
     assert any("does not answer" in message for message in messages), messages

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .deployment import ONEHUB, TestDeployment, inspect, run
+from .deployment import ONEHUB, TestDeployment, inspect, paused, run
 from .person import wait_until
 
 PROBE = ("--filter", "label=com.onehub.kind=probe")
@@ -78,26 +78,19 @@ def test_access_is_explained(deployment, name, code, words):
 
 
 def test_no_password_is_seen_from_outside(deployment):
-    directory = f"{deployment.hub}-directory"
     secrets = ("opensesame", lookup_password(deployment))
-    run("docker", "pause", directory)
-    try:
-        with subprocess.Popen(
-            [ONEHUB, "directory", "test", "alice", "--password-stdin"],
-            cwd=deployment.directory,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as asking:
-            asking.stdin.write("opensesame\n")
-            asking.stdin.flush()
-            wait_until(lambda: run("docker", "ps", "--quiet", *PROBE).stdout, "the question is asked")
-            seen = [inspect("container", name) for name in run("docker", "ps", "--quiet", *PROBE).stdout.split()]
-            shown = json.dumps(seen) + every_process()
-            out, err = asking.communicate(timeout=120)
-    finally:
-        run("docker", "unpause", directory)
+    question = [ONEHUB, "directory", "test", "alice", "--password-stdin"]
+    ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        paused(f"{deployment.hub}-directory"),
+        subprocess.Popen(question, cwd=deployment.directory, text=True, **ends) as asking,
+    ):
+        asking.stdin.write("opensesame\n")
+        asking.stdin.flush()
+        wait_until(lambda: run("docker", "ps", "--quiet", *PROBE).stdout, "the question is asked")
+        seen = [inspect("container", name) for name in run("docker", "ps", "--quiet", *PROBE).stdout.split()]
+        shown = json.dumps(seen) + every_process()
+        out, err = asking.communicate(timeout=120)
     assert seen
     assert "onehub.hub.ask" in shown
     for secret in secrets:

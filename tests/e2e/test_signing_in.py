@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from .deployment import inspect, run
+from .deployment import inspect, paused, run
 from .person import wait_until
 
 
@@ -93,15 +93,11 @@ def test_an_edit_of_userlist_takes_effect_at_the_next_sign_in(deployment, person
 
 def test_a_dead_directory_is_not_a_wrong_password_and_stops_nobody_else(deployment, person, visitor):
     alice = person("alice")
-    directory = f"{deployment.hub}-directory"
-    run("docker", "pause", directory)
-    try:
+    with paused(f"{deployment.hub}-directory"):
         answer = visitor("bob").sign_in(deployment.passwords()["bob"])
         assert answer.status_code == 503
         assert "directory does not answer" in told(answer)
         assert alice.is_signed_in()
-    finally:
-        run("docker", "unpause", directory)
     bob, password = visitor("bob"), deployment.passwords()["bob"]
     wait_until(lambda: bob.sign_in(password).status_code == 302, "the directory is asked again", seconds=15)
 

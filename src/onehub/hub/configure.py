@@ -27,6 +27,9 @@ from .spawner import ServerSpawner
 _HUB_PORT = 8081
 _LONGEST_QUEUE = 6 * 3600
 """Seconds; who leaves the page leaves the queue, so nobody waits so long."""
+_RETURN = 60
+"""Seconds that a hub which comes back gives a server it left starting: that one asks for its hub for 46, and waits up
+to 16 before it asks again."""
 LARGEST_BODY = 1_000_000
 """Bytes of a form or an API call; Traefik keeps as much in memory."""
 _WRITES = "Method(`POST`) || Method(`PUT`) || Method(`PATCH`)"
@@ -174,7 +177,7 @@ def _configure_servers(c: Config, settings: Settings, data: Path) -> None:
     # JupyterHub's clock runs in the queue as well; the spawner's own begins with the turn.
     c.ServerSpawner.start_timeout = _LONGEST_QUEUE
     c.ServerSpawner.patience = servers.start_timeout
-    c.ServerSpawner.http_timeout = servers.start_timeout
+    c.ServerSpawner.http_timeout = _RETURN
     c.ServerSpawner.capacity = _capacity(settings)
     c.ServerSpawner.trials_folder = str(DEPLOYMENT)
     c.ServerSpawner.failures_folder = str(data / "failures")
