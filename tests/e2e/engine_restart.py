@@ -22,7 +22,7 @@ from .test_restarts import healthy
 
 _INSIDE = os.environ.get("ONEHUB_SECOND_ENGINE", "")
 _IMAGES = (
-    *(names.BASE_IMAGE, names.notebook_image("minimal"), "jupyterhub-user", names.RESCUE_IMAGE),
+    *(names.BASE_IMAGE, *map(names.notebook_image, names.UPSTREAM_FLAVOURS), "jupyterhub-user", names.RESCUE_IMAGE),
     *names.SERVICE_IMAGES.values(),
 )
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from onehub.core.references import previous
+
 from .deployment import TestDeployment, run
 from .person import Person, wait_until
 
@@ -40,7 +42,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDeploym
         yield made
     finally:
         made.remove()
-        run("docker", "image", "rm", "--force", _image(made), check=False)
+        run("docker", "image", "rm", "--force", _image(made), previous(_image(made)), check=False)
 
 
 def _image(deployment: TestDeployment) -> str:
