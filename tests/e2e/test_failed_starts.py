@@ -25,6 +25,13 @@ _GOOD = "localhost/onehub/notebook-minimal:0.1.0"
 _TELL = "Please tell the people who run this service."
 _MEANWHILE = f"{_TELL} Until then, a rescue server gets you to your files."
 _SLOW = 'CMD ["sh", "-c", "sleep 3; exec jupyterhub-singleuser \\"$@\\"", "slow"]'
+_PROFILES = """
+[[profile]]
+name = "Usual"
+[[profile]]
+name = "With a GPU"
+gpus = 1
+"""
 _EATER = (
     "import sys; sys.stderr.write('about to grow'); sys.stderr.flush(); x = [bytearray(1 << 24) for _ in range(99)]"
 )
@@ -35,7 +42,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDeploym
     """A demo with small limits, so that faults show soon."""
     made = TestDeployment.create(tmp_path_factory.mktemp("faults"), f"onehub-faults-{os.getpid()}")
     made.set_env("LOCAL_NOTEBOOK_IMAGE", _image(made))
-    made.write_toml('start_timeout = "20s"\n[limits]\nmemory = "300M"\npromise = "100M"\n')
+    made.write_toml(f'start_timeout = "20s"\n[limits]\nmemory = "300M"\npromise = "100M"\n{_PROFILES}')
     try:
         run("docker", "tag", _GOOD, _image(made))
         made.onehub("demo")
@@ -56,9 +63,9 @@ class Alice:
     deployment: TestDeployment
     person: Person
 
-    def starts(self) -> None:
+    def starts(self, profile: str = "Usual") -> None:
         """She asks for her server, and does not wait."""
-        self.answer = self.person.hub("POST", "/users/alice/server", {})
+        self.answer = self.person.hub("POST", "/users/alice/server", {"profile": profile})
 
     def reads(self) -> str:
         """The words of the start that fails, by the API or, if it takes long, by the progress page."""
@@ -72,8 +79,8 @@ class Alice:
         assert last["failed"], last
         return last["message"].removeprefix("Spawn failed: ")
 
-    def fails(self) -> str:
-        self.starts()
+    def fails(self, profile: str = "Usual") -> str:
+        self.starts(profile)
         return self.reads()
 
 
@@ -243,6 +250,15 @@ def test_docker_cannot_make_the_container(deployment, alice, image, lines, said)
     assert seen["log"] == []
 
 
+def test_the_machine_has_no_gpu(deployment, alice, image):
+    words = "Your choice needs a GPU, and this machine offers none. Please choose something else, or tell"
+    seen = recorded(deployment, alice.fails("With a GPU"), f"{words} the people who run this service.", "no-gpu")
+    assert "could not select device driver" in seen["error"]
+    alice.starts("Usual")
+    wait_until(lambda: alice.person.server_state().get("ready"), "another choice starts")
+    alice.person.stop()
+
+
 def test_the_container_is_killed_while_it_starts(deployment, alice, image):
     image(_SLOW)
     with ThreadPoolExecutor() as pool:
@@ -295,6 +311,7 @@ def test_the_records_are_there_without_the_hub(deployment):
     kinds = [
         *(
             "killed",
+            "no-gpu",
             "docker",
             "docker",
             "version-mismatch",

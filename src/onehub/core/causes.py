@@ -85,6 +85,12 @@ VERSION_MISMATCH = Cause(
 KILLED = Cause(
     "killed", "The server was ended from outside while it started. Please start it again.", "start it again"
 )
+NO_GPU = Cause(
+    "no-gpu",
+    "Your choice needs a GPU, and this machine offers none. Please choose something else, or tell the people who run "
+    "this service.",
+    "`nvidia-smi` on the host; NVIDIA's container toolkit, then a restart of Docker; or no `gpus` in the profile",
+)
 DOCKER = Cause(
     "docker",
     "The machine could not make your container. Please tell the people who run this service.",
@@ -103,7 +109,7 @@ EXITED = Cause(
 
 CAUSES = (
     *(IMAGE_MISSING, NO_SINGLEUSER, VERSION_MISMATCH, OUT_OF_MEMORY, HOME_FULL, HUB_OUT_OF_REACH),
-    *(KILLED, SILENT, EXITED, DOCKER),
+    *(NO_GPU, KILLED, SILENT, EXITED, DOCKER),
 )
 """Every one."""
 
@@ -124,8 +130,16 @@ _SIGNS = (
     ),
     _Sign(re.compile(r"jupyterhub version \S+ != jupyterhub-singleuser version"), VERSION_MISMATCH),
 )
-_NO_COMMAND = re.compile(r'exec: "[^"]*": ')
-"""What runc says of a program that is not there, or may not be run."""
+# What Docker, or runc for it, says itself.
+_ERRORS = (
+    _SIGNS[0],
+    # Without NVIDIA's toolkit; the newest engines ask for its description of the GPUs first.
+    _Sign(re.compile(r"could not select device driver|GPU vendor from CDI"), NO_GPU),
+    # With it, where it finds none.
+    _Sign(re.compile(r"nvidia-container-cli: "), NO_GPU),
+    # A program that is not there, or may not be run.
+    _Sign(re.compile(r'exec: "[^"]*": '), NO_SINGLEUSER),
+)
 
 
 def diagnose(seen: Evidence) -> Cause:
@@ -136,8 +150,7 @@ def diagnose(seen: Evidence) -> Cause:
         return OUT_OF_MEMORY
     text = "\n".join(seen.log)
     if seen.error:
-        full = _SIGNS[0].pattern.search(seen.error)
-        return HOME_FULL if full else NO_SINGLEUSER if _NO_COMMAND.search(seen.error) else DOCKER
+        return next((sign.cause for sign in _ERRORS if sign.pattern.search(seen.error)), DOCKER)
     if seen.exit_code in _NOT_FOUND and _names_the_server(text, seen.command):
         return NO_SINGLEUSER
     for sign in _SIGNS:

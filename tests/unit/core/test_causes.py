@@ -46,6 +46,9 @@ NOT_JUPYTERHUBS = (
         (Evidence(error="invalid mount config: /srv/data: no such file or directory"), causes.DOCKER),
         (Evidence(error="write /home/jovyan/work: no space left on device"), causes.HOME_FULL),
         (Evidence(error="500 Server Error: driver failed"), causes.DOCKER),
+        (Evidence(error='could not select device driver "" with capabilities: [[gpu]]'), causes.NO_GPU),
+        (Evidence(error="failed to discover GPU vendor from CDI: no known GPU vendor found"), causes.NO_GPU),
+        (Evidence(error="nvidia-container-cli: initialization error: nvml error: driver not loaded"), causes.NO_GPU),
         (
             Evidence(
                 exit_code=127, log=("[FATAL tini (7)] exec jupyterhub-singleuser failed: No such file or directory",)

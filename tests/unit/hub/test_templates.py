@@ -37,7 +37,7 @@ def page() -> Callable[..., str]:
 
 def somebody(notice: str) -> SimpleNamespace:
     authenticator = SimpleNamespace(password_notice=lambda name: notice)
-    return SimpleNamespace(name="alice", authenticator=authenticator, all_spawners=list)
+    return SimpleNamespace(name="alice", authenticator=authenticator, all_spawners=lambda **_: [])
 
 
 def test_the_admin_page_says_when_passwords_travel_in_clear(page):
@@ -93,6 +93,8 @@ def test_an_error_says_what_to_quote(page):
     assert "<code>503, 2" in told
 
 
-@pytest.mark.parametrize("name", ["home.html", "not_running.html"])
-def test_buttons_of_others_are_optional(page, name):
-    assert "_rescue" not in page(name, user=somebody(""))
+@pytest.mark.parametrize("named", [False, True])
+def test_the_home_page_leads_to_a_rescue_server_where_none_runs(page, named):
+    values = {"user": somebody(""), "allow_named_servers": named, "named_server_limit_per_user": 2}
+    assert page("home.html", **values).count("Start a rescue server") == 1
+    assert "rescue" not in page("home.html", **values, default_server=SimpleNamespace(active=True))
