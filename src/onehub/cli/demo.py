@@ -43,8 +43,6 @@ def demo(deployment: Deployment, dry_run: bool) -> None:
     directory = deployment.directory
     with deployment.operation(dry_run):
         engine = plan_engine(observe_engine(directory))
-        if engine:
-            talk.print("Docker or Compose is missing: installing them from this system's packages")
         existing = frozenset(name for name in _DEMO_FILES if (directory / name).exists())
         files = plan_demo_files(directory, existing, lambda: secrets.token_urlsafe(12))
         require_demo_or_nothing(sources.read(directory, os.environ))
