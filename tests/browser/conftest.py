@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from onehub.core.images import APT_INSTALL
 from tests.e2e.deployment import REPOSITORY, run
 
 _CHROMIUM = "/usr/bin/chromium"
@@ -42,7 +43,7 @@ def chromium() -> str:
     """Debian's, installed where there is none."""
     if not Path(_CHROMIUM).exists():
         run("apt-get", "update", "--quiet")
-        run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", "fonts-dejavu-core")
+        run(*APT_INSTALL, "chromium", "fonts-dejavu-core")
     return _CHROMIUM
 
 

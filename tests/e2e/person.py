@@ -52,14 +52,18 @@ class Person:
         headers = {"X-XSRFToken": self._xsrf("/hub/"), "Referer": f"{self.base}/hub/home"}
         return self.client.request(method, f"/hub/api{path}", json=body, headers=headers)
 
-    def start(self, patience: float = _PATIENCE) -> None:
+    def start(self, patience: float = _PATIENCE, profile: str = "") -> None:
         """Start the server and wait until it answers, at most `patience` seconds."""
-        answer = self.hub("POST", f"/users/{self.name}/server", {})
+        answer = self.hub("POST", f"/users/{self.name}/server", {"profile": profile} if profile else {})
         assert answer.status_code in (201, 202), answer.text
-        wait_until(lambda: self.server_state().get("ready"), f"the server of {self.name} is ready", patience)
+        self.until_ready(patience)
         made = self.hub("POST", f"/users/{self.name}/tokens", {"note": "test", "expires_in": 3600})
         assert made.status_code == 201, made.text
         self.token = made.json()["token"]
+
+    def until_ready(self, patience: float = _PATIENCE) -> None:
+        """Wait until the server answers, whoever started it."""
+        wait_until(lambda: self.server_state().get("ready"), f"the server of {self.name} is ready", patience)
 
     def stop(self) -> None:
         self.hub("DELETE", f"/users/{self.name}/server")

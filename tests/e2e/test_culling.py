@@ -47,8 +47,8 @@ def profiles(deployment):
 def test_who_is_idle_is_stopped_and_who_works_is_spared(profiles, person):
     alice, bob, carol, ada = (person(name) for name in ("alice", "bob", "carol", "ada"))
     for somebody in (alice, bob, carol):
-        choose(somebody, "Usual")
-    choose(ada, "Patient")
+        somebody.start(_PATIENCE, "Usual")
+    ada.start(_PATIENCE, "Patient")
     asyncio.run(begin_to_compute(bob))
     asyncio.run(run_in_a_terminal(carol, "sleep 1000"))
     # The hub that comes back finds what each server is.
@@ -120,13 +120,6 @@ def notices(person) -> dict:
     answer = person.server("GET", "/onehub/notices?no_track_activity=1")
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-def choose(person, profile: str) -> None:
-    answer = person.hub("POST", f"/users/{person.name}/server", {"profile": profile})
-    assert answer.status_code in (201, 202), answer.text
-    wait_until(lambda: person.server_state().get("ready"), f"the server of {person.name} is ready", _PATIENCE)
-    person.token = person.hub("POST", f"/users/{person.name}/tokens", {"expires_in": 3600}).json()["token"]
 
 
 async def begin_to_compute(person) -> None:

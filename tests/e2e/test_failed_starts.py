@@ -254,8 +254,7 @@ def test_the_machine_has_no_gpu(deployment, alice, image):
     words = "Your choice needs a GPU, and this machine offers none. Please choose something else, or tell"
     seen = recorded(deployment, alice.fails("With a GPU"), f"{words} the people who run this service.", "no-gpu")
     assert "could not select device driver" in seen["error"]
-    alice.starts("Usual")
-    wait_until(lambda: alice.person.server_state().get("ready"), "another choice starts")
+    alice.person.start(profile="Usual")
     alice.person.stop()
 
 
@@ -286,7 +285,7 @@ def test_the_hub_is_killed_while_a_server_starts(deployment, alice, image):
     kill_the_hub_when(deployment, alice, "running")
     wait_until(lambda: "attempt 2/5" in run("docker", "logs", deployment.server("alice")).stderr, "it has no hub")
     deployment.onehub("up")
-    wait_until(lambda: alice.person.server_state().get("ready"), "the server is ready")
+    alice.person.until_ready()
     alice.person.stop()
 
 

@@ -256,7 +256,10 @@ def test_too_large_a_head_is_a_431(deployment, path, header):
     assert status_of(send(deployment, request.encode())) == 431
 
 
-@pytest.mark.parametrize("line", ["POST /nothing", "PUT /user/nobody/api/contents/x", "GET /hub/login"])
+@pytest.mark.parametrize(
+    "line",
+    ["POST /hub/login", "POST /nothing", "PUT /user/nobody/api/contents/x", "GET /hub/login", "DELETE /hub/api"],
+)
 def test_the_hub_refuses_too_large_a_body_before_it_has_come(deployment, line):
     """From anybody, wherever it goes, servers included: it would be kept in memory before it is asked whose it is."""
     head = f"{line} HTTP/1.1\\r\\nHost: hub\\r\\nContent-Length: 90000000\\r\\n\\r\\n"

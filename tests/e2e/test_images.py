@@ -145,7 +145,7 @@ def test_a_missing_image_is_pulled_while_others_start(deployment, person, shop, 
         watching = threading.Thread(target=lambda: events.extend(told(alice)))
         watching.start()
         assert ask(ada, "Plain").status_code in (201, 202)
-        wait_until(lambda: ada.server_state().get("ready"), "ada's server is ready")
+        ada.until_ready()
         wait_until(lambda: time.monotonic() - begun > 2 * _PATIENCE, "it was slow long enough")
         assert run("docker", "image", "inspect", name, check=False).returncode, "the pull was over too soon"
         shop.rate = None
@@ -156,7 +156,7 @@ def test_a_missing_image_is_pulled_while_others_start(deployment, person, shop, 
     assert events[-1].get("ready"), events[-1]
     told_bytes = [line for line in words if "being fetched" in line and "MB" in line]
     assert len(told_bytes) > 2, words
-    wait_until(lambda: bob.server_state().get("ready"), "bob's server is ready")
+    bob.until_ready()
     for somebody in ("alice", "bob"):
         assert inspect("container", deployment.server(somebody))["Config"]["Image"] == name
 

@@ -12,7 +12,6 @@ import pytest
 from onehub.hub.launch import device_requests
 
 from .deployment import TestDeployment, inspect, run
-from .person import wait_until
 
 GIB = 1024**3
 PROFILES = """
@@ -62,7 +61,7 @@ def in_server(deployment: TestDeployment, name: str, script: str):
 def test_who_is_offered_one_profile_is_not_asked_and_gets_its_limits(deployment, person):
     alice = person("alice")
     assert "onehub-profile" not in alice.client.get("/hub/spawn", follow_redirects=False).text
-    wait_until(lambda: alice.server_state().get("ready"), "alice's server is ready")
+    alice.until_ready()
     host = inspect("container", deployment.server("alice"))["HostConfig"]
     assert (host["Memory"], host["MemorySwap"], host["MemoryReservation"]) == (GIB // 2, GIB // 2, GIB // 2)
     assert (host["CpuQuota"], host["PidsLimit"]) == (50_000, 1024)
@@ -80,7 +79,7 @@ def test_who_is_offered_several_sees_cards_and_gets_what_they_choose(deployment,
     form = {"profile": "Large", "_xsrf": bob._xsrf("/hub/")}
     answer = bob.client.post("/hub/spawn", data=form, headers={"Referer": str(page.url)}, follow_redirects=False)
     assert answer.status_code == 302, answer.text
-    wait_until(lambda: bob.server_state().get("ready"), "bob's server is ready")
+    bob.until_ready()
     details = inspect("container", deployment.server("bob"))
     host = details["HostConfig"]
     assert (host["Memory"], host["MemorySwap"], host["MemoryReservation"]) == (3 * GIB, 3 * GIB, GIB // 4)
@@ -115,7 +114,7 @@ def test_an_admin_starts_what_the_owner_is_offered(deployment, person):
     ada, bob = person("ada"), person("bob")
     assert ada.hub("POST", "/users/alice/server", {"profile": "Large"}).status_code == 403
     assert ada.hub("POST", "/users/bob/server", {"profile": "Large"}).status_code in (201, 202)
-    wait_until(lambda: bob.server_state().get("ready"), "bob's server is ready")
+    bob.until_ready()
     assert inspect("container", deployment.server("bob"))["HostConfig"]["Memory"] == 3 * GIB
     bob.stop()
 
@@ -123,8 +122,7 @@ def test_an_admin_starts_what_the_owner_is_offered(deployment, person):
 def test_a_choice_that_is_withdrawn_is_refused_once_and_then_forgotten(deployment, person):
     """Where nothing is left to choose, it is nobody's mistake."""
     bob = person("bob")
-    assert bob.hub("POST", "/users/bob/server", {"profile": "Large"}).status_code in (201, 202)
-    wait_until(lambda: bob.server_state().get("ready"), "bob's server is ready")
+    bob.start(profile="Large")
     bob.stop()
     try:
         deployment.write_toml('[[profile]]\nname = "Only"\n')
@@ -187,8 +185,7 @@ def test_an_image_with_another_user_writes_to_folders_as_well(deployment, person
         )
         deployment.onehub("up")
         carol = person("carol")
-        assert carol.hub("POST", "/users/carol/server", {"profile": "Other"}).status_code in (201, 202)
-        wait_until(lambda: carol.server_state().get("ready"), "carol's server is ready")
+        carol.start(profile="Other")
         done = in_server(deployment, "carol", "id -u && touch /home/jovyan/shared/course/by-4711")
         assert (done.stdout, done.returncode) == ("4711\n", 0), done.stderr
         carol.stop()

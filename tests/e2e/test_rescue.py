@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from onehub.core.names import RESCUE_IMAGE
 
 from .deployment import TestDeployment, inspect, run
-from .person import Person, wait_until
+from .person import Person
 from .test_queue import events, settings
 
 _MORE = """
@@ -149,7 +149,7 @@ def test_a_broken_image_leaves_a_rescue_server(rescuing, person):
     assert "Start a rescue server" in alice.client.get("/hub/home").text
     assert "Start a rescue server" in alice.client.get("/hub/spawn/alice").text
     alice.client.post(form[1], data={"rescue": "true"}, headers={"Referer": str(page.url)}, follow_redirects=False)
-    wait_until(lambda: alice.server_state().get("ready"), "the rescue server is ready")
+    alice.until_ready()
     assert inspect("container", rescuing.server("alice"))["Config"]["Image"] == RESCUE_IMAGE
     assert "Start a rescue server" not in alice.client.get("/hub/home").text
     alice.stop()

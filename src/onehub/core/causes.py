@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from .names import RESCUE_IMAGE
@@ -114,10 +115,11 @@ CAUSES = (
 """Every one."""
 
 # What the programs say word by word: tests/e2e/test_failed_starts.py makes them say it.
+_FULL = _Sign(
+    re.compile(r"no space left on device|disk quota exceeded|database or disk is full", re.IGNORECASE), HOME_FULL
+)
 _SIGNS = (
-    _Sign(
-        re.compile(r"no space left on device|disk quota exceeded|database or disk is full", re.IGNORECASE), HOME_FULL
-    ),
+    _FULL,
     _Sign(re.compile(r"No module named '?jupyterhub\b"), NO_SINGLEUSER),
     _Sign(re.compile(r"Failed to connect to my Hub"), HUB_OUT_OF_REACH),
     _Sign(re.compile(r"MemoryError|Cannot allocate memory"), OUT_OF_MEMORY),
@@ -132,11 +134,9 @@ _SIGNS = (
 )
 # What Docker, or runc for it, says itself.
 _ERRORS = (
-    _SIGNS[0],
-    # Without NVIDIA's toolkit; the newest engines ask for its description of the GPUs first.
-    _Sign(re.compile(r"could not select device driver|GPU vendor from CDI"), NO_GPU),
-    # With it, where it finds none.
-    _Sign(re.compile(r"nvidia-container-cli: "), NO_GPU),
+    _FULL,
+    # Without NVIDIA's toolkit, to the newest engines as well; with it, where it finds no GPU.
+    _Sign(re.compile(r"could not select device driver|GPU vendor from CDI|nvidia-container-cli: "), NO_GPU),
     # A program that is not there, or may not be run.
     _Sign(re.compile(r'exec: "[^"]*": '), NO_SINGLEUSER),
 )
@@ -150,15 +150,18 @@ def diagnose(seen: Evidence) -> Cause:
         return OUT_OF_MEMORY
     text = "\n".join(seen.log)
     if seen.error:
-        return next((sign.cause for sign in _ERRORS if sign.pattern.search(seen.error)), DOCKER)
+        return _first(_ERRORS, seen.error) or DOCKER
     if seen.exit_code in _NOT_FOUND and _names_the_server(text, seen.command):
         return NO_SINGLEUSER
-    for sign in _SIGNS:
-        if sign.pattern.search(text):
-            return sign.cause
+    if cause := _first(_SIGNS, text):
+        return cause
     if seen.exit_code is None:
         return SILENT
     return KILLED if seen.exit_code in _KILLED else _exited(seen)
+
+
+def _first(signs: Iterable[_Sign], text: str) -> Cause | None:
+    return next((sign.cause for sign in signs if sign.pattern.search(text)), None)
 
 
 def _missing(image: str) -> Cause:
